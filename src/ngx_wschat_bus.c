@@ -148,9 +148,11 @@ typedef struct {
 
 typedef struct {
     uint64_t                      live;
-    u_char                        pad[56];
+    uint64_t                      claims;      /* of all slots, ever */
+    u_char                        pad[48];
 
     uint64_t                      words[NGX_WSCHAT_SLOTS];
+    uint64_t                      claimed[NGX_WSCHAT_SLOTS];
 
     /* generation | start time of the process, to tell it from another one */
     uint64_t                      births[NGX_WSCHAT_SLOTS];
@@ -172,11 +174,15 @@ typedef struct {
 } ngx_wschat_bus_conf_t;
 
 
-/* a record that waits for space in the ring */
+/*
+ * A record that waits for space in the ring.  A slot claimed since then has
+ * another owner than the one it is for.
+ */
 
 typedef struct {
     ngx_queue_t                   queue;
     uint64_t                      slots;
+    uint64_t                      claims;
     size_t                        len;
     size_t                        sent;
     u_char                        data[1];
@@ -194,6 +200,8 @@ typedef struct {
     size_t                        len;
     size_t                        size;
     ngx_uint_t                    rest;
+
+    time_t                        warned;
 } ngx_wschat_bus_reader_t;
 
 
@@ -202,6 +210,7 @@ typedef struct {
 typedef struct {
     uint64_t                      pos;
     ngx_msec_t                    since;
+    time_t                        warned;
 } ngx_wschat_bus_watch_t;
 
 
@@ -266,6 +275,7 @@ static ngx_int_t ngx_wschat_bus_write(ngx_wschat_bus_record_t *rec,
 static ngx_int_t ngx_wschat_bus_enqueue(uint64_t slots, ngx_str_t *parts,
     ngx_uint_t n, size_t len);
 static void ngx_wschat_bus_flush(void);
+static void ngx_wschat_bus_readdress(ngx_wschat_bus_node_t *node);
 static void ngx_wschat_bus_dequeue(ngx_wschat_bus_node_t *node);
 static ngx_int_t ngx_wschat_bus_room(uint64_t end);
 static ngx_int_t ngx_wschat_bus_position(ngx_uint_t slot, uint64_t *pos);
@@ -634,6 +644,9 @@ ngx_wschat_bus_claim(ngx_log_t *log)
         ngx_wschat_bus_store(&b->shm->births[i],
                              (uint64_t) generation << 32
                              | ngx_wschat_bus_birth(ngx_pid));
+        ngx_wschat_bus_store(&b->shm->claimed[i],
+                             __atomic_add_fetch(&b->shm->claims, 1,
+                                                __ATOMIC_SEQ_CST));
 
         b->slot = i;
         b->generation = generation;
@@ -929,7 +942,7 @@ ngx_wschat_bus_send(uint64_t slots, ngx_str_t *parts, ngx_uint_t n)
         return NGX_OK;
     }
 
-    slots &= ngx_wschat_bus_peek(&b->shm->live)
+    slots &= ngx_wschat_bus_load(&b->shm->live)
              & ~ngx_wschat_bus_bit(b->slot);
 
     if (slots == 0) {
@@ -1047,7 +1060,10 @@ ngx_wschat_bus_enqueue(uint64_t slots, ngx_str_t *parts, ngx_uint_t n,
         return NGX_ERROR;
     }
 
+    /* after "live": who was seen there has been counted */
+
     node->slots = slots;
+    node->claims = ngx_wschat_bus_load(&b->shm->claims);
     node->len = len;
     node->sent = 0;
 
@@ -1124,6 +1140,8 @@ ngx_wschat_bus_flush(void)
         q = ngx_queue_head(&b->queue);
         node = ngx_queue_data(q, ngx_wschat_bus_node_t, queue);
 
+        ngx_wschat_bus_readdress(node);
+
         left = node->len - node->sent;
         len = ngx_min(left, b->piece);
 
@@ -1162,6 +1180,32 @@ ngx_wschat_bus_flush(void)
 
     if (slots) {
         ngx_wschat_bus_ring(slots);
+    }
+}
+
+
+static void
+ngx_wschat_bus_readdress(ngx_wschat_bus_node_t *node)
+{
+    uint64_t           slots;
+    ngx_uint_t         i;
+    ngx_wschat_bus_t  *b;
+
+    b = &ngx_wschat_bus;
+
+    if (ngx_wschat_bus_load(&b->shm->claims) == node->claims) {
+        return;
+    }
+
+    slots = node->slots;
+
+    while (slots) {
+        i = ngx_wschat_bus_first(slots);
+        slots &= slots - 1;
+
+        if (ngx_wschat_bus_load(&b->shm->claimed[i]) > node->claims) {
+            node->slots &= ~ngx_wschat_bus_bit(i);
+        }
     }
 }
 
@@ -1376,13 +1420,21 @@ ngx_wschat_bus_give_up_slowest(void)
 }
 
 
+/*
+ * Under lasting overload this, and the reader's loss, happen many times a
+ * second, one of which is worth a warning.
+ */
+
 static void
 ngx_wschat_bus_give_up(ngx_uint_t slot)
 {
-    uint64_t           word;
-    ngx_wschat_bus_t  *b;
+    uint64_t                 word;
+    ngx_uint_t               level;
+    ngx_wschat_bus_t        *b;
+    ngx_wschat_bus_watch_t  *watch;
 
     b = &ngx_wschat_bus;
+    watch = &b->watches[slot];
 
     word = ngx_wschat_bus_load(&b->shm->words[slot]);
 
@@ -1390,7 +1442,10 @@ ngx_wschat_bus_give_up(ngx_uint_t slot)
                          ngx_wschat_bus_word_generation(word));
     b->stat.given_up++;
 
-    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+    level = (watch->warned != ngx_time()) ? NGX_LOG_WARN : NGX_LOG_INFO;
+    watch->warned = ngx_time();
+
+    ngx_log_error(level, ngx_cycle->log, 0,
                   "wschat bus: slot %ui gives up on slot %ui (pid %P), "
                   "%uz bytes are waiting for it",
                   b->slot, slot, ngx_wschat_bus_word_pid(word), b->queued);
@@ -1756,6 +1811,7 @@ static void
 ngx_wschat_bus_lost(ngx_uint_t from, char *why)
 {
     uint64_t                  word;
+    ngx_uint_t                level;
     ngx_wschat_bus_t         *b;
     ngx_wschat_bus_reader_t  *reader;
 
@@ -1771,7 +1827,10 @@ ngx_wschat_bus_lost(ngx_uint_t from, char *why)
 
     word = ngx_wschat_bus_load(&b->shm->words[from]);
 
-    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+    level = (reader->warned != ngx_time()) ? NGX_LOG_WARN : NGX_LOG_INFO;
+    reader->warned = ngx_time();
+
+    ngx_log_error(level, ngx_cycle->log, 0,
                   "wschat bus: slot %ui has lost records of slot %ui "
                   "(pid %P): %s",
                   b->slot, from, ngx_wschat_bus_word_pid(word), why);

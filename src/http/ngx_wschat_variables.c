@@ -136,12 +136,12 @@ ngx_wschat_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
         break;
 
     case NGX_WSCHAT_VAR_ROUTE:
-        if (s->route == NULL) {
+        if (s->route == 0) {
             v->not_found = 1;
             return NGX_OK;
         }
 
-        value = *s->route;
+        value = *ngx_wschat_api_route(s->api, s->route);
         p = value.data + value.len;
         break;
 

@@ -94,6 +94,25 @@ typedef struct {
 } ngx_wschat_capture_t;
 
 
+/*
+ * The routes of messages, as small numbers: those of the array from 1 on, and
+ * $default.
+ */
+
+#define NGX_WSCHAT_MAX_ROUTES     500
+#define NGX_WSCHAT_ROUTE_DEFAULT  511
+
+#define ngx_wschat_api_route_number(api, route)                              \
+    ((route) == (api)->on_default                                            \
+     ? NGX_WSCHAT_ROUTE_DEFAULT                                              \
+     : (unsigned) ((route) - (ngx_wschat_route_t *) (api)->routes.elts + 1))
+
+#define ngx_wschat_api_route(api, n)                                         \
+    ((n) == NGX_WSCHAT_ROUTE_DEFAULT                                         \
+     ? &(api)->on_default->key                                               \
+     : &((ngx_wschat_route_t *) (api)->routes.elts)[(n) - 1].key)
+
+
 /* the configured api of that name in this cycle, or NULL */
 ngx_wschat_api_t *ngx_wschat_api_find(ngx_str_t *name);
 

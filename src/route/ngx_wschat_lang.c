@@ -269,6 +269,10 @@ ngx_wschat_lang_route(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (api->routes.nelts == NGX_WSCHAT_MAX_ROUTES) {
+        return "is one too many, an api has at most 500 of them";
+    }
+
     if (special) {
         route = ngx_palloc(cf->pool, sizeof(ngx_wschat_route_t));
         *special = route;

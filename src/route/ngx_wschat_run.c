@@ -177,7 +177,7 @@ ngx_wschat_run_message(ngx_wschat_session_t *s, u_char *data, size_t len,
     }
 
     run->route = route->key;
-    s->route = &route->key;
+    s->route = ngx_wschat_api_route_number(s->api, route);
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, run->log, 0,
                    "wschat route \"%V\", message of %uz bytes",

@@ -18,6 +18,7 @@
 struct ngx_wschat_client_s {
     ngx_rbtree_node_t     node;
     ngx_uint_t            refs;
+    ngx_wschat_place_t   *place;
     uint16_t              uri;            /* lengths; the bytes follow */
     uint16_t              user_agent;
     uint16_t              referer;
@@ -52,7 +53,8 @@ ngx_wschat_log_init_process(ngx_cycle_t *cycle)
 
 
 void
-ngx_wschat_log_client(ngx_wschat_session_t *s, ngx_http_request_t *r)
+ngx_wschat_log_client(ngx_wschat_session_t *s, ngx_http_request_t *r,
+    ngx_wschat_place_t *place)
 {
     u_char                buf[3 * (NGX_WSCHAT_LOG_TEXT + sizeof(uint16_t))];
     u_char               *p;
@@ -94,8 +96,8 @@ ngx_wschat_log_client(ngx_wschat_session_t *s, ngx_http_request_t *r)
 
         client = (ngx_wschat_client_t *) node;
 
-        if (client->uri == lens[0] && client->user_agent == lens[1]
-            && client->referer == lens[2]
+        if (client->place == place && client->uri == lens[0]
+            && client->user_agent == lens[1] && client->referer == lens[2]
             && ngx_memcmp(client->data, buf, len) == 0)
         {
             client->refs++;
@@ -116,6 +118,7 @@ ngx_wschat_log_client(ngx_wschat_session_t *s, ngx_http_request_t *r)
 
     client->node.key = key;
     client->refs = 1;
+    client->place = place;
     client->uri = lens[0];
     client->user_agent = lens[1];
     client->referer = lens[2];
@@ -208,9 +211,9 @@ ngx_wschat_log_end(ngx_wschat_session_t *s, ngx_wschat_end_t *end)
     ngx_memzero(&hc, sizeof(ngx_http_connection_t));
     ngx_memzero(&log_ctx, sizeof(ngx_http_log_ctx_t));
 
-    conf_ctx.main_conf = s->place->main_conf;
-    conf_ctx.srv_conf = s->place->srv_conf;
-    conf_ctx.loc_conf = s->place->loc_conf;
+    conf_ctx.main_conf = client->place->main_conf;
+    conf_ctx.srv_conf = client->place->srv_conf;
+    conf_ctx.loc_conf = client->place->loc_conf;
 
     hc.conf_ctx = &conf_ctx;
     log_ctx.connection = c;

@@ -42,7 +42,8 @@ struct ngx_wschat_place_s {
 ngx_int_t ngx_wschat_log_init_process(ngx_cycle_t *cycle);
 
 /* Remembers what the request says of the client; without memory, nothing. */
-void ngx_wschat_log_client(ngx_wschat_session_t *s, ngx_http_request_t *r);
+void ngx_wschat_log_client(ngx_wschat_session_t *s, ngx_http_request_t *r,
+    ngx_wschat_place_t *place);
 void ngx_wschat_log_client_free(ngx_wschat_session_t *s);
 
 /* The User-Agent, as long as the session lives; empty if there was none. */

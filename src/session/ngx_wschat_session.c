@@ -98,26 +98,41 @@ ngx_wschat_session_init_process(ngx_cycle_t *cycle,
 
 ngx_wschat_session_t *
 ngx_wschat_session_create(ngx_connection_t *c, ngx_wschat_api_t *api,
-    ngx_wschat_place_t *place, ngx_uint_t node, ngx_uint_t slot)
+    ngx_uint_t node, ngx_uint_t slot)
 {
+    ngx_uint_t             apart;
     ngx_wschat_session_t  *s;
 
-    s = ngx_pcalloc(c->pool, sizeof(ngx_wschat_session_t));
+    /* a pool that is full would take another 512 bytes */
+
+    apart = ((size_t) (c->pool->d.end - c->pool->d.last)
+             < sizeof(ngx_wschat_session_t));
+
+    if (apart) {
+        s = ngx_calloc(sizeof(ngx_wschat_session_t), c->log);
+
+    } else {
+        s = ngx_pcalloc(c->pool, sizeof(ngx_wschat_session_t));
+    }
+
     if (s == NULL) {
         return NULL;
     }
+
+    s->apart = apart;
 
     if (ngx_wschat_id_create(s->id, node, slot, c - ngx_cycle->connections)
         != NGX_OK)
     {
         ngx_log_error(NGX_LOG_ERR, c->log, ngx_errno,
                       "wschat: no random bytes for a connection id");
+
+        ngx_wschat_session_discard(s);
         return NULL;
     }
 
     s->connection = c;
     s->api = api;
-    s->place = place;
     s->connected = ngx_wschat_now();
     s->close_code = NGX_WSCHAT_CLOSE_ABNORMAL;
 
@@ -174,6 +189,10 @@ void
 ngx_wschat_session_discard(ngx_wschat_session_t *s)
 {
     ngx_wschat_out_free(s);
+
+    if (s->apart) {
+        ngx_free(s);
+    }
 }
 
 
@@ -958,6 +977,14 @@ ngx_wschat_session_end(ngx_wschat_session_t *s)
     ngx_wschat_session_in_free(s);
     ngx_wschat_log_client_free(s);
 
+    /* from here on log lines have no session to tell about */
+
+    c->log->handler = NULL;
+
+    if (s->apart) {
+        ngx_free(s);
+    }
+
     ngx_http_close_connection(c);
 }
 
@@ -1114,7 +1141,8 @@ ngx_wschat_session_log_error(ngx_log_t *log, u_char *buf, size_t len)
 
     if (s->route) {
         len -= p - buf;
-        p = ngx_snprintf(p, len, ", route: \"%V\"", s->route);
+        p = ngx_snprintf(p, len, ", route: \"%V\"",
+                         ngx_wschat_api_route(s->api, s->route));
     }
 
     return p;

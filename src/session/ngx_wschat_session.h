@@ -33,17 +33,16 @@ typedef enum {
 
 
 /*
- * Small enough to find room in what nginx leaves free of the connection's
- * 512-byte pool, so that an idle session costs no memory of its own.
+ * Its 136 bytes are what nginx (1.22, plain TCP over IPv4) leaves free of the
+ * connection's 512-byte pool, so that an idle session costs no memory of its
+ * own there.
  */
 
 struct ngx_wschat_session_s {
     ngx_connection_t     *connection;
     ngx_wschat_api_t     *api;
-    ngx_wschat_place_t   *place;           /* the location, for logging */
     ngx_wschat_client_t  *client;          /* what it has in common with
                                               others, for logging */
-    ngx_str_t            *route;           /* of the last message */
     ngx_wschat_member_t  *members;         /* the hub's */
     ngx_wschat_attr_t    *attrs;
     ngx_wschat_run_t     *run;             /* a message being worked on that
@@ -61,7 +60,9 @@ struct ngx_wschat_session_s {
     uint32_t              messages_in;
     uint32_t              messages_out;
 
-    uint16_t              close_code;
+    unsigned              close_code:13;
+    unsigned              route:9;         /* of the last message, see
+                                              ngx_wschat_api_route() */
     unsigned              state:2;
     unsigned              pinged:1;        /* a ping waits for its answer */
     unsigned              stored:1;        /* the store knows it */
@@ -69,6 +70,7 @@ struct ngx_wschat_session_s {
     unsigned              half_closed:1;   /* nothing more is written */
     unsigned              finished:1;      /* ends when all is written */
     unsigned              drain:1;         /* its time in the drain is set */
+    unsigned              apart:1;         /* not in the connection's pool */
 };
 
 
@@ -126,14 +128,12 @@ ngx_int_t ngx_wschat_session_init_process(ngx_cycle_t *cycle,
     ngx_wschat_session_handlers_t *handlers);
 
 /*
- * A session for a connection whose handshake is being looked at.  It lives in
- * the connection's pool; until ngx_wschat_session_open() its sends are only
+ * A session for a connection whose handshake is being looked at.  Until ngx_wschat_session_open() its sends are only
  * queued.  "node" and "slot" go into its id.  NULL: no memory or no random
  * bytes.
  */
 ngx_wschat_session_t *ngx_wschat_session_create(ngx_connection_t *c,
-    ngx_wschat_api_t *api, ngx_wschat_place_t *place, ngx_uint_t node,
-    ngx_uint_t slot);
+    ngx_wschat_api_t *api, ngx_uint_t node, ngx_uint_t slot);
 
 /*
  * The 101 is sent and the request is gone: the connection is the session's.

@@ -81,13 +81,13 @@ ngx_wschat_upgrade(ngx_http_request_t *r, ngx_wschat_place_t *place)
     place->loc_conf = r->loc_conf;
 
     u->request = r;
-    u->session = ngx_wschat_session_create(r->connection, place->api, place,
-                                           0, ngx_wschat_bus_slot());
+    u->session = ngx_wschat_session_create(r->connection, place->api, 0,
+                                           ngx_wschat_bus_slot());
     if (u->session == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_wschat_log_client(u->session, r);
+    ngx_wschat_log_client(u->session, r, place);
 
     cln->handler = ngx_wschat_upgrade_cleanup;
     cln->data = u;

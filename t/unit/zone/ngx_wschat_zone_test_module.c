@@ -11,17 +11,17 @@
  *     zone_test_zone NAME SIZE;
  *     zone_test all|bench;
  *
- * runs them when the process starts, writes TAP, and exits.
+ * runs them when the process starts, writes TAP, and exits;
+ *
+ *     zone_test hold|die;
+ *
+ * goes on: see hold().
  */
 
 
-#include "zone_stubs.h"
-#include "../tap.h"
-
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <time.h>
+#include "zone_test.h"
+#include "zone_stress.h"
+#include "zone_bench.h"
 
 
 static char *zone_test_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -73,19 +73,6 @@ ngx_module_t  ngx_wschat_zone_test_module = {
 
 
 static ngx_str_t             run;
-static ngx_log_t            *ngx_log_of;
-static ngx_pool_t           *pool;
-
-static ngx_wschat_api_t      chat;
-static ngx_wschat_api_t      other;
-static ngx_wschat_zone_t    *zone;
-
-static ngx_wschat_store_t   *store = &ngx_wschat_store_zone;
-static ngx_wschat_op_t       op;
-
-static char                  agent[] =
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/126.0.0.0 Safari";
 
 
 static char *
@@ -109,667 +96,6 @@ zone_test_run(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     run = ((ngx_str_t *) cf->args->elts)[1];
 
     return NGX_CONF_OK;
-}
-
-
-/* what a test does */
-
-static void
-str_set(ngx_str_t *str, const char *text)
-{
-    str->len = strlen(text);
-    str->data = (u_char *) text;
-}
-
-
-static void
-reset(ngx_wschat_session_t *s)
-{
-    ngx_memzero(&op, sizeof(ngx_wschat_op_t));
-
-    op.api = s ? s->api : &chat;
-    op.id = s ? s->id : NULL;
-    op.pool = pool;
-    op.log = ngx_log_of;
-    op.late_at = -1;
-    op.record_late_at = -1;
-}
-
-
-static ngx_wschat_session_t *
-session(ngx_uint_t i)
-{
-    return &stub_sessions[i].s;
-}
-
-
-static ngx_int_t
-connect_api(ngx_uint_t i, ngx_wschat_api_t *api, char *ip, char *ua)
-{
-    ngx_int_t              rc;
-    ngx_wschat_session_t  *s;
-
-    s = stub_open(i, api);
-
-    reset(s);
-    ngx_wschat_session_peer(s, &op.peer);
-    str_set(&op.peer.ip, ip);
-    str_set(&op.peer.user_agent, ua);
-
-    rc = store->connect(&op);
-
-    if (rc != NGX_OK) {
-        stub_close(i);
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
-conn(ngx_uint_t i)
-{
-    return connect_api(i, &chat, "192.0.2.1", agent);
-}
-
-
-static ngx_int_t
-attr(ngx_uint_t i, char *key, char *value)
-{
-    ngx_int_t  rc;
-
-    reset(session(i));
-    str_set(&op.name, key);
-    str_set(&op.value, value);
-
-    rc = store->set(&op);
-
-    if (rc == NGX_OK) {
-        stub_attr(session(i), key, value);
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
-join(ngx_uint_t i, char *room)
-{
-    ngx_int_t  rc;
-
-    reset(session(i));
-    str_set(&op.name, room);
-    op.create = 1;
-
-    rc = store->join(&op);
-
-    if (rc == NGX_OK) {
-        (void) ngx_wschat_hub_join(session(i), NGX_WSCHAT_TO_ROOM, &op.name,
-                                   op.epoch, op.offset);
-    }
-
-    return rc;
-}
-
-
-/* as a session does; "end" is the test's */
-
-static ngx_int_t
-leave(ngx_uint_t i, char *room)
-{
-    reset(session(i));
-    str_set(&op.name, room);
-
-    (void) ngx_wschat_hub_leave(session(i), NGX_WSCHAT_TO_ROOM, &op.name);
-
-    op.last = ngx_wschat_hub_count(op.api, NGX_WSCHAT_TO_ROOM, &op.name) == 0;
-
-    return store->leave(&op);
-}
-
-
-static void
-end(void)
-{
-    if (op.ended) {
-        (void) store->end(&op);
-    }
-}
-
-
-static void
-disconnect(ngx_uint_t i)
-{
-    reset(session(i));
-    (void) store->disconnect(&op);
-    stub_close(i);
-}
-
-
-/* leaves everything as a session does, and goes */
-
-static void
-quit(ngx_uint_t i)
-{
-    char        name[NGX_WSCHAT_MAX_NAME + 1];
-    ngx_str_t  *str;
-
-    while (session(i)->members) {
-        str = &session(i)->members->channel->node.str;
-        memcpy(name, str->data, str->len);
-        name[str->len] = '\0';
-
-        (void) leave(i, name);
-        end();
-    }
-
-    disconnect(i);
-}
-
-
-static ngx_int_t
-publish(char *room, char *body)
-{
-    reset(NULL);
-    op.message.target = NGX_WSCHAT_TO_ROOM;
-    str_set(&op.message.name, room);
-    str_set(&op.message.body, body);
-
-    return store->publish(&op);
-}
-
-
-static ngx_int_t
-publish_log(char *room, char *body, char *record, ngx_uint_t json)
-{
-    reset(NULL);
-    op.message.target = NGX_WSCHAT_TO_ROOM;
-    str_set(&op.message.name, room);
-    str_set(&op.message.body, body);
-    op.store = 1;
-    str_set(&op.record, record);
-    op.record_json = json;
-
-    return store->publish(&op);
-}
-
-
-static char *
-text(ngx_int_t rc)
-{
-    static char  buf[2 * NGX_WSCHAT_ZONE_TEXT];
-
-    if (rc != NGX_OK) {
-        snprintf(buf, sizeof(buf), "rc=%d", (int) rc);
-        return buf;
-    }
-
-    memcpy(buf, op.text.data, op.text.len);
-    buf[op.text.len] = '\0';
-
-    return buf;
-}
-
-
-static char *
-rooms(ngx_wschat_api_t *api)
-{
-    reset(NULL);
-    op.api = api;
-
-    return text(store->rooms(&op));
-}
-
-
-static char *
-members(char *room, char *key)
-{
-    reset(NULL);
-    str_set(&op.name, room);
-    str_set(&op.value, key);
-
-    return text(store->members(&op));
-}
-
-
-static ngx_int_t
-exists(char *room)
-{
-    reset(NULL);
-    str_set(&op.name, room);
-
-    return store->exists(&op);
-}
-
-
-static char *
-history(ngx_uint_t i, char *room, ngx_int_t n, ngx_int_t since)
-{
-    reset(session(i));
-    str_set(&op.name, room);
-
-    if (n >= 0) {
-        op.want_history = 1;
-        op.history = n;
-    }
-
-    if (since >= 0) {
-        op.want_since = 1;
-        op.since = since;
-    }
-
-    return text(store->join(&op));
-}
-
-
-/* all events that are posted, also those that they post */
-
-static void
-turns(void)
-{
-    ngx_event_process_posted((ngx_cycle_t *) ngx_cycle,
-                             &ngx_posted_next_events);
-}
-
-
-static void
-worker(ngx_uint_t slot)
-{
-    stub_slot = slot;
-    stub_live |= (uint64_t) 1 << slot;
-}
-
-
-/* how much of the zone is in use, in units that must come back */
-
-typedef struct {
-    ngx_uint_t  objects;
-    ngx_uint_t  pages;
-} usage_t;
-
-
-static usage_t
-usage(ngx_wschat_zone_t *z)
-{
-    usage_t     u;
-    ngx_uint_t  i;
-
-    u.objects = 0;
-
-    for (i = 0; i < ngx_pagesize_shift - z->pool->min_shift; i++) {
-        u.objects += z->pool->stats[i].used;
-    }
-
-    u.pages = z->pool->pfree;
-
-    return u;
-}
-
-
-static ngx_uint_t
-same(usage_t a, usage_t b)
-{
-    if (a.objects != b.objects || a.pages != b.pages) {
-        diag("objects %lu, %lu; free pages %lu, %lu",
-             (unsigned long) a.objects, (unsigned long) b.objects,
-             (unsigned long) a.pages, (unsigned long) b.pages);
-        return 0;
-    }
-
-    return 1;
-}
-
-
-/*
- * Looks at all that must hold between the parts of a zone; the number of
- * faults.
- */
-
-#define expect(cond)                                                          \
-    if (!(cond)) {                                                            \
-        if (faults++ < 5) {                                                   \
-            diag("line %d: %s", __LINE__, #cond);                             \
-        }                                                                     \
-    }
-
-static ngx_uint_t
-check(ngx_wschat_zone_t *z)
-{
-    uint64_t                    mask;
-    ngx_uint_t                  i, n, faults, conns, links, found, refs, nrooms;
-    ngx_uint_t                  nusers, nagents;
-    uint64_t                    offset;
-    ngx_queue_t                *q, *r;
-    ngx_rbtree_node_t          *node;
-    ngx_wschat_zone_sh_t       *sh;
-    ngx_wschat_zone_api_t      *api;
-    ngx_wschat_zone_conn_t     *c;
-    ngx_wschat_zone_attr_t     *a;
-    ngx_wschat_zone_member_t   *m;
-    ngx_wschat_zone_record_t   *record;
-    ngx_wschat_zone_channel_t  *ch;
-
-    sh = ngx_wschat_zone_lock(z);
-
-    faults = 0;
-    conns = 0;
-    links = 0;
-    found = 0;
-    refs = 0;
-    nrooms = 0;
-    nusers = 0;
-    nagents = 0;
-
-    for (i = 0; i <= sh->conn_mask; i++) {
-        for (c = sh->conns[i]; c; c = c->next) {
-            conns++;
-            expect(ngx_wschat_zone_conn(sh, c->id) == c);
-            expect(c->slot < NGX_WSCHAT_SLOTS || c->orphan);
-            expect(c->queue.next->prev == &c->queue);
-
-            for (a = c->attrs; a; a = a->next) {
-                expect(a->key_len <= NGX_WSCHAT_MAX_KEY);
-            }
-
-            for (q = ngx_queue_head(&c->members);
-                 q != ngx_queue_sentinel(&c->members);
-                 q = ngx_queue_next(q))
-            {
-                m = ngx_queue_data(q, ngx_wschat_zone_member_t, own);
-                links++;
-                expect(m->conn == c);
-                expect(m->channel->kind == NGX_WSCHAT_TO_ROOM);
-                expect(m->channel->api == c->api);
-                expect(ngx_wschat_zone_member(c, m->channel) == m);
-            }
-
-            if (c->user) {
-                links++;
-                expect(c->user->conn == c);
-                expect(c->user->channel->kind == NGX_WSCHAT_TO_USER);
-            }
-
-            nagents += c->agent ? 1 : 0;
-        }
-    }
-
-    expect(conns == sh->connections);
-
-    for (i = 0, n = 0; i <= NGX_WSCHAT_ZONE_LOST; i++) {
-        for (q = ngx_queue_head(&sh->slots[i].connections);
-             q != ngx_queue_sentinel(&sh->slots[i].connections);
-             q = ngx_queue_next(q))
-        {
-            n++;
-        }
-
-        for (q = ngx_queue_head(&sh->slots[i].ended);
-             q != ngx_queue_sentinel(&sh->slots[i].ended);
-             q = ngx_queue_next(q))
-        {
-            refs++;
-        }
-    }
-
-    expect(n == conns);
-
-    for (i = 0; i <= sh->channel_mask; i++) {
-        for (ch = sh->channels[i]; ch; ch = ch->next) {
-            n = 0;
-            mask = 0;
-
-            for (q = ngx_queue_head(&ch->members);
-                 q != ngx_queue_sentinel(&ch->members);
-                 q = ngx_queue_next(q))
-            {
-                m = ngx_queue_data(q, ngx_wschat_zone_member_t, queue);
-                expect(m->channel == ch);
-                n++;
-
-                if (!m->conn->orphan) {
-                    mask |= (uint64_t) 1 << m->conn->slot;
-                }
-            }
-
-            expect(n == ch->count);
-            expect(n != 0 || sh->pending);
-            expect((mask & ~ch->mask) == 0);
-            found += n;
-
-            nrooms += (ch->kind == NGX_WSCHAT_TO_ROOM);
-            nusers += (ch->kind == NGX_WSCHAT_TO_USER);
-
-            n = 0;
-            offset = 0;
-
-            for (q = ngx_queue_head(&ch->log);
-                 q != ngx_queue_sentinel(&ch->log);
-                 q = ngx_queue_next(q))
-            {
-                record = ngx_queue_data(q, ngx_wschat_zone_record_t, queue);
-                expect(record->offset > offset);
-                offset = record->offset;
-                n++;
-            }
-
-            expect(n == ch->records);
-            expect(offset <= ch->offset);
-        }
-    }
-
-    expect(found == links);
-    expect(nrooms == sh->rooms);
-    expect(nusers == sh->users);
-
-    refs += conns + nrooms + nusers;
-    n = 0;
-
-    for (q = ngx_queue_head(&sh->apis);
-         q != ngx_queue_sentinel(&sh->apis);
-         q = ngx_queue_next(q))
-    {
-        api = ngx_queue_data(q, ngx_wschat_zone_api_t, queue);
-        expect(api->refs > 0);
-        refs -= api->refs;
-
-        for (r = ngx_queue_head(&api->rooms);
-             r != ngx_queue_sentinel(&api->rooms);
-             r = ngx_queue_next(r))
-        {
-            n++;
-        }
-    }
-
-    expect(refs == 0);
-    expect(n == nrooms);
-
-    if (sh->agents.root != sh->agents.sentinel) {
-        for (node = ngx_rbtree_min(sh->agents.root, sh->agents.sentinel);
-             node;
-             node = ngx_rbtree_next(&sh->agents, node))
-        {
-            nagents -= ((ngx_wschat_zone_agent_t *) node)->refs;
-        }
-    }
-
-    expect(nagents == 0);
-
-    ngx_wschat_zone_unlock(z);
-
-    return faults;
-}
-
-
-/* the handlers: what a survivor does */
-
-typedef struct {
-    ngx_uint_t  orphans;
-    ngx_uint_t  rooms;
-    ngx_uint_t  ended;          /* rooms whose hook is due */
-    ngx_uint_t  hooks;          /* run, for whatever reason */
-    ngx_uint_t  twice;
-    ngx_uint_t  stop;           /* leave these alone: the worker dies there */
-    u_char      ids[SESSIONS][NGX_WSCHAT_ID_LEN];
-    char        last[4096];
-} swept_t;
-
-
-static swept_t  swept;
-
-
-static void
-on_orphan(ngx_wschat_api_t *api, ngx_wschat_orphan_t *orphan)
-{
-    int                 n;
-    ngx_uint_t          i;
-    ngx_wschat_op_t     o;
-    ngx_wschat_attr_t  *a;
-
-    for (i = 0; i < swept.orphans; i++) {
-        if (memcmp(swept.ids[i], orphan->peer.id, NGX_WSCHAT_ID_LEN) == 0) {
-            swept.twice++;
-        }
-    }
-
-    if (swept.orphans < SESSIONS) {
-        memcpy(swept.ids[swept.orphans], orphan->peer.id, NGX_WSCHAT_ID_LEN);
-    }
-
-    swept.orphans++;
-
-    n = snprintf(swept.last, sizeof(swept.last), "%.*s|%.*s|%.*s|%llu|",
-                 (int) api->name.len, api->name.data,
-                 (int) orphan->peer.ip.len, orphan->peer.ip.data,
-                 (int) orphan->peer.user_agent.len,
-                 orphan->peer.user_agent.data,
-                 (unsigned long long) orphan->peer.connected);
-
-    for (a = orphan->attrs; a; a = a->next) {
-        n += snprintf(swept.last + n, sizeof(swept.last) - n, "%.*s=%.*s,",
-                      (int) a->key.len, a->key.data,
-                      (int) a->value.len, a->value.data);
-    }
-
-    for (i = 0; i < orphan->nrooms; i++) {
-        n += snprintf(swept.last + n, sizeof(swept.last) - n, "|%.*s",
-                      (int) orphan->rooms[i].len, orphan->rooms[i].data);
-    }
-
-    if (swept.stop) {
-        ngx_destroy_pool(orphan->pool);
-        return;
-    }
-
-    ngx_memzero(&o, sizeof(ngx_wschat_op_t));
-    o.api = api;
-    o.id = orphan->peer.id;
-    o.log = ngx_log_of;
-
-    for (i = 0; i < orphan->nrooms; i++) {
-        o.name = orphan->rooms[i];
-        o.last = ngx_wschat_hub_count(api, NGX_WSCHAT_TO_ROOM, &o.name) == 0;
-
-        if (store->leave(&o) == NGX_OK) {
-            swept.rooms++;
-        }
-
-        if (o.ended) {
-            swept.hooks++;
-            (void) store->end(&o);
-        }
-    }
-
-    (void) store->disconnect(&o);
-
-    ngx_destroy_pool(orphan->pool);
-}
-
-
-static void
-on_ended(ngx_wschat_api_t *api, ngx_str_t *name, void *room)
-{
-    ngx_wschat_op_t  o;
-
-    swept.ended++;
-
-    if (swept.stop) {
-        return;
-    }
-
-    swept.hooks++;
-
-    ngx_memzero(&o, sizeof(ngx_wschat_op_t));
-    o.api = api;
-    o.log = ngx_log_of;
-    o.room = room;
-    (void) store->end(&o);
-}
-
-
-static ngx_wschat_store_handlers_t  handlers = { on_orphan, on_ended };
-
-
-/* a worker starts in a slot */
-
-static void
-start(ngx_uint_t slot)
-{
-    worker(slot);
-    stub_generation[slot]++;
-    ngx_wschat_store_zone_init_process((ngx_cycle_t *) ngx_cycle, &handlers);
-}
-
-
-/* it is killed: what its process had is gone, "survivor" sweeps */
-
-static void
-died(ngx_uint_t slot, ngx_uint_t survivor)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < SESSIONS; i++) {
-        if (stub_sessions[i].open && stub_sessions[i].slot == slot) {
-            stub_close(i);
-        }
-    }
-
-    stub_live &= ~((uint64_t) 1 << slot);
-    stub_released = 0;
-    stub_slot = survivor;
-
-    ngx_wschat_store_zone_dead(slot, stub_generation[slot]);
-}
-
-
-/*
- * A child locks the zone, changes something and is killed; the master would
- * give the lock back.
- */
-
-static void
-killed_in_change(ngx_wschat_zone_t *z)
-{
-    int                    status;
-    pid_t                  pid;
-    ngx_wschat_zone_sh_t  *sh;
-
-    pid = fork();
-
-    if (pid == 0) {
-        ngx_pid = getpid();
-        sh = ngx_wschat_zone_lock(z);
-        ngx_wschat_zone_modify(sh);
-
-        /* what could be more broken than this? */
-
-        ngx_memset(sh->conns, 0xa5, 64);
-        ngx_memset(z->pool->pages, 0xa5, 64);
-
-        kill(getpid(), SIGKILL);
-    }
-
-    (void) waitpid(pid, &status, 0);
-    (void) ngx_shmtx_force_unlock(&z->pool->mutex, pid);
 }
 
 
@@ -940,7 +266,7 @@ test_basics(void)
     big[4096] = '\0';
     is(attr(0, "name", big), NGX_OK, "the largest value");
     p = members("a", "name");
-    ok(strlen(p) == 4096 + 16 + 3 && memcmp(p + 1, big, 4096) == 0
+    ok(strlen(p) == 4096 + 14 + 3 && memcmp(p + 1, big, 4096) == 0
        && strcmp(p + 4097, ",{\"first\":\"Bo\"}]") == 0, "comes back whole");
 
     is(attr(0, "name", "\"A\""), NGX_OK, "a small one again");
@@ -989,8 +315,8 @@ test_basics(void)
     memset(p, '5', 60000);
     p[60000] = '\0';
     is(publish_log("a", "", p, 1), NGX_OK, "a large record");
-    ok(op.text.len == 0 && strlen(history(0, "a", 1, -1)) == 60002
-       && memcmp(op.text.data + 1, p, 60000) == 0, "comes back whole");
+    is(strlen(history(0, "a", 1, -1)), 60002, "comes back");
+    ok(memcmp(op.text.data + 1, p, 60000) == 0, "whole");
     free(p);
 
     chat.history = 0;
@@ -1024,8 +350,9 @@ test_basics(void)
 
     is(check(zone), 0, "the zone is whole");
 
-    /* the end of a room */
+    /* the end of a room, by worker 5 */
 
+    worker(5);
     is(leave(0, "a"), NGX_OK, "leave");
     is(op.ended, 0, "one is left");
     is(leave(1, "a"), NGX_OK, "the last one leaves");
@@ -1063,7 +390,6 @@ test_basics(void)
 
     disconnect(1);
     disconnect(0);
-    worker(5);
     disconnect(10);
     disconnect(2);
     disconnect(3);
@@ -1183,7 +509,9 @@ test_random(ngx_uint_t steps, ngx_uint_t full)
         before = usage(zone);
         rc = NGX_OK;
 
-        switch (open[i] ? random() % 8 : 0) {
+        k = open[i] ? random() % 8 : 0;
+
+        switch (k) {
 
         case 0:
             if (!open[i]) {
@@ -1271,6 +599,11 @@ test_random(ngx_uint_t steps, ngx_uint_t full)
             memset(value, '1' + i % 9, len);
             value[len] = '\0';
 
+            if (full && random() % 2) {
+                rc = attr(i, "more", value);
+                break;
+            }
+
             rc = attr(i, "name", value);
 
             if (rc == NGX_OK) {
@@ -1337,7 +670,14 @@ test_random(ngx_uint_t steps, ngx_uint_t full)
 
         if (rc == NGX_BUSY) {
             refused++;
-            wrong += !same(before, usage(zone));
+
+            /* the log's oldest record, which was due, may have gone */
+
+            if (usage(zone).objects > before.objects
+                || (k != 6 && !same(before, usage(zone))))
+            {
+                wrong++;
+            }
 
         } else {
             wrong += rc != NGX_OK;
@@ -1624,6 +964,7 @@ test_sweep(void)
     is(ngx_wschat_zone_head(second)->connections, 0, "and empty");
     other.zone = zone;
 
+    worker(7);
     died(7, 0);
     turns();
     is(stub_released, 0x80, "a slot that has nothing is released as well");
@@ -1639,6 +980,14 @@ test_restore(void)
     uint64_t  epoch, incarnation;
 
     memset(&swept, 0, sizeof(swept));
+
+    for (i = 1; i < 10; i++) {
+        stub_slot = i;
+        ngx_wschat_store_zone_exit_process((ngx_cycle_t *) ngx_cycle);
+    }
+
+    stub_live = 0;
+    worker(0);
 
     for (i = 0; i < 300; i++) {
         conn(i);
@@ -1726,9 +1075,7 @@ test_restore(void)
     attr(10, "name", "\"m\"");
     killed_in_change(zone);
     turns();
-    is(ngx_wschat_zone_head(zone)->connections, 0, "nobody has noticed yet");
-    is(exists("all"), NGX_OK, "now they have");
-    turns();
+    is(zone->restoring, 0, "restored from the beginning");
     is(ngx_wschat_zone_head(zone)->connections, 300, "all connections");
     is(check(zone), 0, "the zone is whole");
 
@@ -1801,522 +1148,33 @@ test_restore(void)
 }
 
 
-/* real processes, killed at any moment */
-
-#define P_WORKERS  3
-#define P_SESSIONS 40
-
-typedef struct {
-    volatile ngx_uint_t  generation;
-    volatile ngx_uint_t  stop;        /* 1: quiesce, 2: go */
-    volatile ngx_uint_t  quiet;
-    volatile ngx_uint_t  bad;
-    volatile ngx_uint_t  steps;
-} shared_t;
-
-static shared_t  *shared;
-
+/*
+ * A worker that leaves a connection behind, in a slot of its own: what a
+ * reload keeps can be counted.  With "die" the first one is killed while it
+ * holds the lock.
+ */
 
 static void
-stress_child(ngx_uint_t slot)
+hold(ngx_uint_t die)
 {
-    int         i, k;
-    char        name[32];
-    ngx_int_t   rc;
-    ngx_uint_t  n;
-
-    ngx_pid = getpid();
-    srandom(ngx_pid);
-
-    for (i = 0; i < SESSIONS; i++) {
-        stub_close(i);
-    }
-
-    stub_slot = slot;
-    stub_generation[slot] = shared[slot].generation;
-    ngx_wschat_store_zone_init_process((ngx_cycle_t *) ngx_cycle, &handlers);
-
-    while (shared[slot].stop == 0) {
-        i = random() % P_SESSIONS + slot * P_SESSIONS;
-        snprintf(name, sizeof(name), "%ld", random() % 10);
-
-        if (!stub_sessions[i].open) {
-            rc = conn(i);
-
-        } else {
-            switch (random() % 8) {
-            case 0:
-                quit(i);
-                rc = NGX_OK;
-                break;
-
-            case 1:
-            case 2:
-                rc = join(i, name);
-                break;
-
-            case 3:
-                rc = leave(i, name);
-                end();
-                break;
-
-            case 4:
-                rc = attr(i, "user", random() % 2 ? "\"a\"" : "\"b\"");
-                break;
-
-            case 5:
-                rc = attr(i, "name", random() % 2 ? "\"a long name, it may be\""
-                                                  : "");
-                break;
-
-            case 6:
-                rc = publish_log(name, "x", "\"a record of the log\"", 1);
-                break;
-
-            default:
-                turns();
-                rc = NGX_OK;
-                break;
-            }
-        }
-
-        /* a room may not be known while the zone is restored */
-
-        if (rc != NGX_OK && rc != NGX_DECLINED
-            && ngx_wschat_zone_head(zone)->pending == 0
-            && rc != NGX_ERROR)
-        {
-            shared[slot].bad++;
-        }
-
-        shared[slot].steps++;
-    }
-
-    (void) ngx_wschat_zone_lock(zone);
-    ngx_wschat_zone_unlock(zone);
-    turns();
-
-    /* all is there that should be, and nothing else is */
-
-    for (i = slot * P_SESSIONS; i < (int) (slot + 1) * P_SESSIONS; i++) {
-
-        n = 0;
-
-        for (k = 0; k < 10; k++) {
-            ngx_str_t                   str;
-            ngx_wschat_zone_sh_t       *sh;
-            ngx_wschat_zone_conn_t     *c;
-            ngx_wschat_zone_channel_t  *ch;
-
-            snprintf(name, sizeof(name), "%d", k);
-            str_set(&str, name);
-
-            sh = ngx_wschat_zone_lock(zone);
-            c = ngx_wschat_zone_conn(sh, session(i)->id);
-            ch = ngx_wschat_zone_channel(sh,
-                                         ngx_wschat_zone_api(sh, &chat.name),
-                                         NGX_WSCHAT_TO_ROOM,
-                                         ngx_wschat_zone_hash(zone, &str),
-                                         &str);
-            rc = c && ch && ngx_wschat_zone_member(c, ch);
-            n = (c != NULL);
-            ngx_wschat_zone_unlock(zone);
-
-            if (rc != (stub_sessions[i].open
-                       && ngx_wschat_hub_member(session(i), NGX_WSCHAT_TO_ROOM,
-                                                &str) != NULL))
-            {
-                shared[slot].bad++;
-            }
-        }
-
-        if (n != stub_sessions[i].open) {
-            shared[slot].bad++;
-        }
-    }
-
-    shared[slot].quiet = 1;
-
-    while (shared[slot].stop != 2) {
-        usleep(1000);
-    }
-
-    for (i = 0; i < SESSIONS; i++) {
-        if (stub_sessions[i].open) {
-            quit(i);
-        }
-    }
-
-    ngx_wschat_store_zone_exit_process((ngx_cycle_t *) ngx_cycle);
-
-    _exit(0);
-}
-
-
-static pid_t
-stress_start(ngx_uint_t slot)
-{
-    pid_t  pid;
-
-    shared[slot].generation++;
-    stub_generation[slot] = shared[slot].generation;
-    stub_live |= (uint64_t) 1 << slot;
-
-    fflush(stdout);
-    pid = fork();
-
-    if (pid == 0) {
-        stress_child(slot);
-    }
-
-    return pid;
-}
-
-
-/* "anywhere": also in the middle of a change */
-
-static void
-test_stress(ngx_uint_t rounds, ngx_uint_t anywhere)
-{
-    int          status, bad;
-    pid_t        pids[P_WORKERS + 1];
-    uint64_t     incarnation;
-    usage_t      empty;
-    ngx_uint_t   i, slot, faults, steps;
-
-    empty = usage(zone);
-    incarnation = ngx_wschat_zone_head(zone)->incarnation;
-    memset(&swept, 0, sizeof(swept));
-    memset(shared, 0, 4096);
-
-    for (slot = 1; slot <= P_WORKERS; slot++) {
-        shared[slot].generation = 1000 * (anywhere + 1);
-        pids[slot] = stress_start(slot);
-    }
-
-    for (i = 0; i < rounds; i++) {
-        usleep(random() % 8000);
-
-        slot = 1 + random() % P_WORKERS;
-
-        if (!anywhere) {
-            (void) ngx_wschat_zone_lock(zone);
-        }
-
-        kill(pids[slot], SIGKILL);
-        (void) waitpid(pids[slot], &status, 0);
-
-        if (!anywhere) {
-            ngx_wschat_zone_unlock(zone);
-        }
-
-        (void) ngx_shmtx_force_unlock(&zone->pool->mutex, pids[slot]);
-
-        stub_live &= ~((uint64_t) 1 << slot);
-        stub_released = 0;
-        ngx_wschat_store_zone_dead(slot, stub_generation[slot]);
-        turns();
-
-        if (stub_released != (uint64_t) 1 << slot) {
-            diag("slot %lu was not released", (unsigned long) slot);
-            break;
-        }
-
-        pids[slot] = stress_start(slot);
-    }
-
-    is(i, rounds, "%lu workers killed%s", (unsigned long) rounds,
-       anywhere ? " anywhere" : "");
-
-    usleep(50000);
-
-    steps = 0;
-    bad = 0;
-
-    for (slot = 1; slot <= P_WORKERS; slot++) {
-        shared[slot].stop = 1;
-    }
-
-    for (slot = 1; slot <= P_WORKERS; slot++) {
-        while (!shared[slot].quiet) {
-            usleep(1000);
-        }
-
-        bad += shared[slot].bad;
-        steps += shared[slot].steps;
-    }
-
-    turns();
-
-    is(bad, 0, "each worker has what it has, after %lu steps",
-       (unsigned long) steps);
-    is(ngx_wschat_zone_head(zone)->pending, 0, "all have told");
-
-    faults = check(zone);
-    is(faults, 0, "the zone is whole");
-    is(swept.twice, 0, "%lu orphans, each once", (unsigned long) swept.orphans);
-
-    incarnation = ngx_wschat_zone_head(zone)->incarnation - incarnation;
-
-    if (anywhere) {
-        is(incarnation > 0, 1, "the zone began anew %lu times",
-           (unsigned long) incarnation);
-    } else {
-        is(incarnation, 0, "the zone never began anew");
-        is(swept.orphans > 0, 1, "there were orphans");
-    }
-
-    for (slot = 1; slot <= P_WORKERS; slot++) {
-        shared[slot].stop = 2;
-        (void) waitpid(pids[slot], &status, 0);
-        stub_live &= ~((uint64_t) 1 << slot);
-        is(status, 0, "a worker exits");
-    }
-
-    turns();
-
-    is(ngx_wschat_zone_head(zone)->connections, 0, "no connections are left");
-    is(check(zone), 0, "the zone is whole");
-
-    if (!same(empty, usage(zone))) {
-        diag("rooms %lu", (unsigned long) ngx_wschat_zone_head(zone)->rooms);
-    }
-
-    ok(same(empty, usage(zone)), "nothing is left");
-}
-
-
-/* what it costs */
-
-static double
-now(void)
-{
-    struct timespec  ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return ts.tv_sec * 1e9 + ts.tv_nsec;
-}
-
-
-#define report(what, n, ...)                                                  \
-    {                                                                         \
-        double  t = now();                                                    \
-        for (i = 0; i < (n); i++) { __VA_ARGS__; }                            \
-        printf("# %-44s %7.0f ns\n", what, (now() - t) / (n));                \
-    }
-
-
-/* without the stubs' own work */
-
-static void
-bench_id(u_char *id, ngx_uint_t i)
-{
-    uint64_t  r;
-
-    r = (i + 1) * 0x9e3779b97f4a7c15ULL;
-
-    ngx_memzero(id, NGX_WSCHAT_ID_LEN);
-    id[2] = (u_char) stub_slot;
-    ngx_memcpy(id + 8, &r, 8);
-}
-
-
-static ngx_int_t
-bench_connect(ngx_uint_t i)
-{
-    bench_id(op.peer.id, i);
-
-    return store->connect(&op);
-}
-
-
-static void
-bench_fit(char *name)
-{
-    u_char                  id[NGX_WSCHAT_ID_LEN];
-    char                    room[32];
-    ngx_uint_t              i, n;
-    ngx_str_t               str;
     ngx_wschat_zone_stat_t  stat;
 
-    str_set(&str, name);
-    chat.zone = ngx_wschat_zone_find((ngx_cycle_t *) ngx_cycle, &str);
+    ngx_wschat_zone_stat(zone, &stat);
 
-    ngx_wschat_zone_stat(chat.zone, &stat);
+    start(stat.connections);
 
-    reset(NULL);
-    str_set(&op.peer.ip, "192.0.2.1");
-    str_set(&op.peer.user_agent, agent);
-    op.id = id;
-    op.create = 1;
-
-    for (n = 0; bench_connect(n) == NGX_OK; n++);
-    printf("# zone %-4s pages %6lu: connections %8lu", name,
-           (unsigned long) stat.pages_free, (unsigned long) n);
-
-    for (i = 0; i < n; i++) {
-        bench_id(id, i);
-        (void) store->disconnect(&op);
+    if (stat.incarnation == 1 || !die) {
+        (void) conn(0);
     }
 
-    /* one connection in many rooms would be slow: each in one */
-
-    str_set(&op.name, "lobby");
-    for (n = 0; ; n++) {
-        bench_id(id, n);
-        if (bench_connect(n) != NGX_OK || store->join(&op) != NGX_OK) {
-            break;
-        }
-    }
-    printf(", in one room %8lu", (unsigned long) n);
-
-    for (i = 0; i <= n; i++) {
-        bench_id(id, i);
-        (void) store->disconnect(&op);
+    if (stat.incarnation == 1 && die) {
+        ngx_wschat_zone_modify(ngx_wschat_zone_lock(zone));
+        kill(getpid(), SIGKILL);
     }
 
-    /* rooms of one */
-
-    op.name.data = (u_char *) room;
-    for (n = 0; ; n++) {
-        bench_id(id, n);
-        op.name.len = sprintf(room, "room-%08lu", (unsigned long) n);
-        if (bench_connect(n) != NGX_OK || store->join(&op) != NGX_OK) {
-            break;
-        }
-    }
-    printf(", each in its own %8lu", (unsigned long) n);
-
-    for (i = 0; i <= n; i++) {
-        bench_id(id, i);
-        (void) store->disconnect(&op);
-    }
-
-    /* a chat's: a name, a user, a room of 10 */
-
-    for (n = 0; ; n++) {
-        bench_id(id, n);
-        if (bench_connect(n) != NGX_OK) {
-            break;
-        }
-
-        str_set(&op.name, "name");
-        str_set(&op.value, "\"somebody\"");
-        if (store->set(&op) != NGX_OK) {
-            break;
-        }
-
-        str_set(&op.name, "user");
-        op.value.data = (u_char *) room;
-        op.value.len = sprintf(room, "\"%08lu\"", (unsigned long) n);
-        if (store->set(&op) != NGX_OK) {
-            break;
-        }
-
-        op.name.data = (u_char *) room;
-        op.name.len = sprintf(room, "room-%08lu", (unsigned long) n / 10);
-        if (store->join(&op) != NGX_OK) {
-            break;
-        }
-    }
-    printf(", of a chat %8lu\n", (unsigned long) n);
-
-    for (i = 0; i <= n; i++) {
-        bench_id(id, i);
-        (void) store->disconnect(&op);
-    }
-
-    ngx_wschat_zone_stat(chat.zone, &stat);
-    ok(stat.connections == 0 && stat.rooms == 0 && stat.users == 0,
-       "zone %s is empty again", name);
-
-    chat.zone = zone;
-}
-
-
-static void
-bench(void)
-{
-    u_char      id[NGX_WSCHAT_ID_LEN];
-    char        room[32];
-    ngx_uint_t  i, n;
-    ngx_str_t   big;
-
-    bench_fit("1m");
-    bench_fit("8m");
-    bench_fit("64m");
-
-    ngx_str_set(&big, "64m");
-    chat.zone = ngx_wschat_zone_find((ngx_cycle_t *) ngx_cycle, &big);
-
-    n = 20000;
-    reset(NULL);
-    str_set(&op.peer.ip, "192.0.2.1");
-    str_set(&op.peer.user_agent, agent);
-    op.id = id;
-    op.create = 1;
-    op.value.data = (u_char *) "\"somebody\"";
-    op.value.len = 10;
-
-    report("connect (of 20000)", n, bench_connect(i));
-
-    str_set(&op.name, "name");
-    report("set", n, bench_id(id, i); store->set(&op));
-    report("set again", n, bench_id(id, i); store->set(&op));
-
-    op.name.data = (u_char *) room;
-    report("join, rooms of 10", n, bench_id(id, i);
-           op.name.len = sprintf(room, "room-%08lu", (unsigned long) i / 10);
-           store->join(&op));
-
-    report("sprintf of the name", n,
-           op.name.len = sprintf(room, "room-%08lu", (unsigned long) i / 10));
-
-    op.message.target = NGX_WSCHAT_TO_ROOM;
-    str_set(&op.message.body, "0123456789012345678901234567890123456789");
-    op.message.name = op.name;
-
-    report("publish to one room", 1000000, store->publish(&op));
-    report("publish to 2000 rooms by turns", 1000000,
-           op.message.name.len = 13;
-           room[12] = '0' + i % 10; room[11] = '0' + i / 10 % 10;
-           room[10] = '0' + i / 100 % 10; room[9] = '0' + i / 1000 % 2;
-           store->publish(&op));
-
-    op.store = 1;
-    op.record = op.message.body;
-    op.record_json = 1;
-    chat.history = 100;
-    report("publish and log, 100 kept", 1000000, store->publish(&op));
-    op.store = 0;
-
-    op.message.target = NGX_WSCHAT_TO_USER;
-    report("publish to a user that is not there", 1000000,
-           store->publish(&op));
-
-    report("leave, rooms of 10", n, bench_id(id, i);
-           op.name.len = sprintf(room, "room-%08lu", (unsigned long) i / 10);
-           op.last = (i % 10 == 9);
-           store->leave(&op); if (op.ended) store->end(&op));
-
-    str_set(&op.name, "lobby");
-    report("join one room", n, bench_id(id, i); store->join(&op));
-
-    str_set(&op.value, "name");
-    report("members, the attribute, 10000", 20, store->members(&op);
-           ngx_reset_pool(pool));
-    str_set(&op.value, "");
-    report("members, the ids, 10000", 20, store->members(&op);
-           ngx_reset_pool(pool));
-
-    report("disconnect from one room", n, bench_id(id, i);
-           store->disconnect(&op));
-    report("connect (of 20000)", n, bench_connect(i));
-    report("disconnect", n, bench_id(id, i); store->disconnect(&op));
-
-    ok(check(chat.zone) == 0, "the zone is whole");
-    chat.zone = zone;
+    ngx_log_error(NGX_LOG_NOTICE, ngx_log_of, 0,
+                  "zone test: %ui connections, incarnation %uL",
+                  stat.connections, stat.incarnation);
 }
 
 
@@ -2348,17 +1206,17 @@ zone_test_init_process(ngx_cycle_t *cycle)
     stub_apis[0] = &chat;
     stub_apis[1] = &other;
 
-    shared = mmap(NULL, 4096, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS,
-                  -1, 0);
-
     srandom(1);
 
+    if (ngx_strcmp(run.data, "hold") == 0 || ngx_strcmp(run.data, "die") == 0) {
+        hold(run.len == 3);
+        return NGX_OK;
+    }
+
     start(5);
-    start(2);
-    start(1);
     start(0);
 
-    if (run.len == 5) {
+    if (ngx_strcmp(run.data, "bench") == 0) {
         bench();
         exit(tap_done());
     }

@@ -48,6 +48,7 @@ our $http_helper = $Test::Nginx::Util::RunTestHelper;
 
 our $scale = $ENV{WSCHAT_SCALE} // 1;
 our $share;
+our $no_root;
 our $signature = '';
 our @section_line;
 
@@ -60,6 +61,18 @@ $Test::Nginx::Util::RunTestHelper = \&run_block;
 if (($ENV{WSCHAT_WORKERS} // 1) > 1) {
     master_on();
     workers($ENV{WSCHAT_WORKERS});
+}
+
+# one file's trouble must not end the whole run, as BAIL_OUT would
+
+{
+    no warnings 'redefine';
+
+    *Test::Nginx::Util::bail_out = *Test::Nginx::Socket::bail_out = sub (@) {
+        Test::More::fail('the file is given up');
+        Test::More::diag(@_);
+        exit 1;
+    };
 }
 
 worker_connections(1024);
@@ -111,6 +124,12 @@ sub prepare ($) {
     }
 
     $block->set_value('config', $config) if defined $config;
+
+    # a block's own "location /" takes the place of Test::Nginx's
+
+    $no_root //= $Test::Nginx::Util::NoRootLocation;
+    $Test::Nginx::Util::NoRootLocation =
+        $no_root || ($config // '') =~ /^\s*location\s+\/\s*\{/m;
 
     if (defined $block->nginx_t || defined $block->nginx_t_ok) {
         check_config($block);
