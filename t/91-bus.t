@@ -169,21 +169,25 @@ my $lost = $t->ask('')->sum('lost');
 ($stopped) = $t->ask('')->slots;
 kill 'STOP', $stopped->{pid};
 sleep 0.5;
-my %pids = map { $_->{n} => $_->{pid} } $t->ask('')->slots;
-$t->request('die_writing=1');
+my ($died) = sort { $a->{n} <=> $b->{n} }
+             grep { $_->{pid} != $stopped->{pid} } $t->ask('')->slots;
+$t->ask("die_writing=$died->{pid}");
 $r = $t->await(sub { $_[0]->live == 4 && $_[0]->used == 4
-                     && grep { !$pids{$_->{n}} } $_[0]->slots }, 10);
-my ($died) = grep { !$r->{slot}{$_} } keys %pids;
+                     && !$_[0]->{slot}{$died->{n}} }, 10);
+ok($r, 'killed while writing: swept');
 
-for (1 .. 10) {
-    $r = $t->await(sub { $_[0]->live == 4 && $_[0]->used == 4 }, 10);
-    last if $r->{slot}{$died};
-    my ($victim) = grep { $_->{pid} != $stopped->{pid} } $r->slots;
+# the next workers take the lowest free slots
+
+for (1 .. 5) {
+    my ($victim) = sort { $b->{n} <=> $a->{n} }
+                   grep { $_->{pid} != $stopped->{pid} } $t->ask('')->slots;
     kill 'KILL', $victim->{pid};
-    sleep 0.2;
+    $r = $t->await(sub { $_[0]->live == 4 && $_[0]->used == 4
+                         && !$_[0]->by_pid($victim->{pid}) }, 10);
+    last if !$r || $r->{slot}{$died->{n}};
 }
 
-ok($r->{slot}{$died}, 'killed while writing: the slot is used again');
+ok($r && $r->{slot}{$died->{n}}, 'killed while writing: the slot is used again');
 kill 'CONT', $stopped->{pid};
 $r = $t->await(sub { $_[0]->{slot}{$stopped->{n}}{lost} > 0 }, 5);
 ok($r, 'killed while writing: the reader knows');

@@ -77,6 +77,7 @@ typedef struct {
 
     uint64_t                linger;      /* ms to live after QUIT */
     ngx_atomic_t            kill_sweeper;
+    uint64_t                die_writing; /* a pid */
 
     bus_test_slot_t         slots[NGX_WSCHAT_SLOTS];
     bus_test_pair_t         pairs[NGX_WSCHAT_SLOTS][NGX_WSCHAT_SLOTS];
@@ -109,6 +110,7 @@ static void bus_test_lost(ngx_uint_t from);
 static void bus_test_dead(ngx_uint_t slot, uint32_t generation);
 static void bus_test_release(ngx_event_t *ev);
 static void bus_test_account(void);
+static void bus_test_die_writing(void);
 
 
 static bus_test_shm_t             *shm;
@@ -351,6 +353,10 @@ bus_test_poll(ngx_event_t *ev)
     ngx_add_timer(ev, BUS_TEST_POLL);
 
     bus_test_account();
+
+    if (shm->die_writing == (uint64_t) ngx_pid) {
+        bus_test_die_writing();
+    }
 
     if (job != shm->job) {
         job = shm->job;
@@ -906,9 +912,7 @@ bus_test_handler(ngx_http_request_t *r)
         bus_test_corrupt();
     }
 
-    if (bus_test_arg(r, "die_writing", 0)) {
-        bus_test_die_writing();
-    }
+    shm->die_writing = bus_test_arg(r, "die_writing", 0);
 
     n = bus_test_arg(r, "impostor", 0);
     if (n) {

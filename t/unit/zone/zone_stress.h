@@ -82,8 +82,8 @@ stress_child(ngx_uint_t slot)
                 break;
 
             case 5:
-                rc = attr(i, "name", random() % 2 ? "\"a long name, it may be\""
-                                                  : "");
+                rc = attr(i, "name",
+                          random() % 2 ? "\"a long name, it may be\"" : "");
                 break;
 
             case 6:
@@ -273,7 +273,8 @@ test_stress(ngx_uint_t rounds, ngx_uint_t anywhere)
 
     faults = check(zone);
     is(faults, 0, "the zone is whole");
-    is(swept.twice, 0, "%lu orphans, each once", (unsigned long) swept.orphans);
+    is(swept.twice, 0, "%lu orphans, each once",
+       (unsigned long) swept.orphans);
 
     incarnation = ngx_wschat_zone_head(zone)->incarnation - incarnation;
 

@@ -359,10 +359,9 @@ same(usage_t a, usage_t b)
 static ngx_uint_t
 check(ngx_wschat_zone_t *z)
 {
-    uint64_t                    mask;
-    ngx_uint_t                  i, n, faults, conns, links, found, refs, nrooms;
-    ngx_uint_t                  nusers, nagents;
-    uint64_t                    offset;
+    uint64_t                    mask, offset;
+    ngx_uint_t                  i, n, faults, conns, links, found, refs;
+    ngx_uint_t                  nrooms, nusers, nagents;
     ngx_queue_t                *q, *r;
     ngx_rbtree_node_t          *node;
     ngx_wschat_zone_sh_t       *sh;
