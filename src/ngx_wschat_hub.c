@@ -376,19 +376,19 @@ ngx_wschat_hub_fan_out(ngx_wschat_channel_t *ch, ngx_wschat_frame_t *frame,
     const u_char *except)
 {
     ngx_uint_t             i;
-    ngx_wschat_session_t  *s, *skip;
-
-    skip = except ? ngx_wschat_session_find(except) : NULL;
+    ngx_wschat_session_t  *s;
 
     for (i = 0; i < ch->n; i++) {
         s = ch->members[i]->session;
 
-        if (s != skip) {
-            (void) ngx_wschat_session_send(s, frame);
+        if (except && ngx_memcmp(s->id, except, NGX_WSCHAT_ID_LEN) == 0) {
+            continue;
         }
+
+        (void) ngx_wschat_session_send(s, frame);
     }
 
-    ngx_wschat_hub_stats.delivered += ch->n - (skip != NULL);
+    ngx_wschat_hub_stats.delivered += ch->n;
 }
 
 

@@ -23,7 +23,7 @@ my $source = $ENV{NGX_SRC} || '/usr/share/nginx/src';
 my $nginx = $ENV{NGINX_BINARY} || '/usr/sbin/nginx';
 
 my $t = tempdir('zone-test-XXXXXX', TMPDIR => 1, CLEANUP => 1);
-chmod 0755, $t;
+chmod 0777, $t;
 
 my $module = build();
 

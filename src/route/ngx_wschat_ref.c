@@ -577,11 +577,11 @@ ngx_wschat_ref_fetch(ngx_wschat_run_t *run, ngx_wschat_ref_t *ref)
         return ngx_wschat_run_start(run, run->api->store->rooms);
     }
 
-    if (!run->has_room) {
+    if (!run->here.set) {
         return NGX_DECLINED;
     }
 
-    run->op.name = run->room;
+    run->op.name = run->here.name;
     run->op.value = ref->key;
 
     return ngx_wschat_run_start(run, run->api->store->members);
@@ -1033,12 +1033,12 @@ static void
 ngx_wschat_ref_room(ngx_wschat_run_t *run, ngx_wschat_ref_t *ref,
     ngx_wschat_value_t *v)
 {
-    if (!run->has_room) {
+    if (!run->here.set) {
         ngx_wschat_value_absent(v);
         return;
     }
 
-    ngx_wschat_value_text(v, run->room.data, run->room.len);
+    ngx_wschat_value_text(v, run->here.name.data, run->here.name.len);
 }
 
 
@@ -1046,10 +1046,10 @@ static void
 ngx_wschat_ref_room_created(ngx_wschat_run_t *run, ngx_wschat_ref_t *ref,
     ngx_wschat_value_t *v)
 {
-    if (!run->has_join) {
+    if (!run->here.joined) {
         ngx_wschat_value_absent(v);
 
-    } else if (run->created) {
+    } else if (run->here.created) {
         ngx_wschat_value_json(v, (u_char *) "true", 4);
 
     } else {
@@ -1066,8 +1066,8 @@ ngx_wschat_ref_room_number(ngx_wschat_run_t *run, ngx_wschat_ref_t *ref,
 
     if (ref->word->data == NGX_WSCHAT_ROOM_COUNT) {
 
-        if (run->has_room) {
-            ngx_wschat_ref_number(run, v, run->count);
+        if (run->here.set) {
+            ngx_wschat_ref_number(run, v, run->here.count);
 
         } else {
             ngx_wschat_value_absent(v);
@@ -1076,19 +1076,19 @@ ngx_wschat_ref_room_number(ngx_wschat_run_t *run, ngx_wschat_ref_t *ref,
         return;
     }
 
-    if (!run->has_join) {
+    if (!run->here.joined) {
         ngx_wschat_value_absent(v);
         return;
     }
 
     if (ref->word->data == NGX_WSCHAT_ROOM_OFFSET) {
-        ngx_wschat_ref_number(run, v, run->offset);
+        ngx_wschat_ref_number(run, v, run->here.offset);
         return;
     }
 
     /* an epoch has more digits than JavaScript's numbers */
 
-    p = ngx_sprintf(run->text, "%uL", run->epoch);
+    p = ngx_sprintf(run->text, "%uL", run->here.epoch);
 
     ngx_wschat_value_text(v, run->text, p - run->text);
 }
@@ -1098,12 +1098,12 @@ static void
 ngx_wschat_ref_room_history(ngx_wschat_run_t *run, ngx_wschat_ref_t *ref,
     ngx_wschat_value_t *v)
 {
-    if (!run->has_join || run->history.len == 0) {
+    if (!run->here.joined || run->here.history.len == 0) {
         ngx_wschat_value_absent(v);
         return;
     }
 
-    ngx_wschat_value_json(v, run->history.data, run->history.len);
+    ngx_wschat_value_json(v, run->here.history.data, run->here.history.len);
 }
 
 

@@ -107,20 +107,17 @@ ngx_wschat_run_create(ngx_wschat_api_t *api, ngx_wschat_session_t *s,
     run->todo = NULL;
     run->todo_last = &run->todo;
     run->values = NULL;
-    run->count = 0;
     run->status = NGX_HTTP_OK;
     run->done = NULL;
     run->started = ngx_wschat_now();
 
-    ngx_str_null(&run->room);
     ngx_str_null(&run->answer);
     ngx_str_null(&run->end.reason);
 
     run->end.code = 0;
 
-    run->has_room = 0;
-    run->has_join = 0;
-    run->created = 0;
+    ngx_memzero(&run->here, sizeof(ngx_wschat_here_t));
+
     run->suspended = 0;
     run->has_request_id = 0;
     run->has_message_id = 0;
@@ -795,9 +792,7 @@ ngx_wschat_run_pop(ngx_wschat_run_t *run)
         return;
     }
 
-    run->room = level->room;
-    run->count = level->count;
-    run->has_room = level->has_room;
+    run->here = level->here;
 
     if (level->ended
         && ngx_wschat_run_todo(run, NGX_WSCHAT_TODO_END, 0, NULL, 0,
@@ -806,6 +801,11 @@ ngx_wschat_run_pop(ngx_wschat_run_t *run)
     {
         ngx_log_error(NGX_LOG_ERR, run->log, 0,
                       "wschat: no memory to end a room");
+    }
+
+    if (level->todo) {
+        *run->todo_last = level->todo;
+        run->todo_last = level->todo_last;
     }
 }
 
@@ -1064,6 +1064,7 @@ ngx_wschat_run_do_leave(ngx_wschat_run_t *run, ngx_wschat_todo_t *todo)
 static ngx_int_t
 ngx_wschat_run_do_event(ngx_wschat_run_t *run, ngx_wschat_todo_t *todo)
 {
+    ngx_wschat_here_t   *here;
     ngx_wschat_level_t  *level;
 
     if (ngx_wschat_run_block(run, &run->api->on[todo->event]->block)
@@ -1080,13 +1081,30 @@ ngx_wschat_run_do_event(ngx_wschat_run_t *run, ngx_wschat_todo_t *todo)
 
     level->hook = 1;
     level->ended = todo->ended;
-    level->room = run->room;
-    level->count = run->count;
-    level->has_room = run->has_room;
+    level->here = run->here;
 
-    run->room = todo->room;
-    run->count = todo->count;
-    run->has_room = 1;
+    /* what follows this event has to wait until the hook is done */
+
+    level->todo = todo->next;
+    level->todo_last = run->todo_last;
+
+    todo->next = NULL;
+    run->todo_last = &todo->next;
+
+    here = &run->here;
+
+    if (!here->joined
+        || todo->event == NGX_WSCHAT_ON_MEMBER_LEAVE
+        || todo->event == NGX_WSCHAT_ON_ROOM_EMPTY
+        || here->name.len != todo->room.len
+        || ngx_memcmp(here->name.data, todo->room.data, todo->room.len) != 0)
+    {
+        ngx_memzero(here, sizeof(ngx_wschat_here_t));
+    }
+
+    here->name = todo->room;
+    here->count = todo->count;
+    here->set = 1;
 
     return NGX_OK;
 }
@@ -1243,6 +1261,17 @@ ngx_wschat_run_text(ngx_wschat_run_t *run, ngx_wschat_template_t *tpl,
             return ngx_wschat_run_failed(run, NGX_LOG_ERR, "no memory");
         }
 
+        /* the next reference may need the place of this one's text */
+
+        if (text->data == run->text) {
+
+            if (ngx_wschat_buf_append(b, text->data, text->len) != NGX_OK) {
+                return ngx_wschat_run_failed(run, NGX_LOG_ERR, "no memory");
+            }
+
+            text->data = b->start;
+        }
+
         return NGX_OK;
     }
 
@@ -1253,18 +1282,20 @@ ngx_wschat_run_text(ngx_wschat_run_t *run, ngx_wschat_template_t *tpl,
 
 ngx_int_t
 ngx_wschat_run_name(ngx_wschat_run_t *run, ngx_wschat_template_t *tpl,
-    char *what, ngx_str_t *name)
+    ngx_str_t *name)
 {
     if (ngx_wschat_run_text(run, tpl, NGX_WSCHAT_RUN_NAME, name) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (name->len == 0 || name->len > NGX_WSCHAT_MAX_NAME) {
-        ngx_log_error(NGX_LOG_INFO, run->log, 0,
-                      "wschat route \"%V\": the name of a %s is %s",
-                      &run->route, what,
-                      name->len ? "too long" : "empty");
-        return NGX_ERROR;
+    if (name->len == 0) {
+        return ngx_wschat_run_failed(run, NGX_LOG_INFO,
+                                     "the name of the room is empty");
+    }
+
+    if (name->len > NGX_WSCHAT_MAX_NAME) {
+        return ngx_wschat_run_failed(run, NGX_LOG_INFO,
+                                "the name of the room is too long");
     }
 
     return NGX_OK;

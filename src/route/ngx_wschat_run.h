@@ -70,19 +70,6 @@ struct ngx_wschat_step_s {
 };
 
 
-/* a block being run; a hook's first block keeps what $room was before */
-
-typedef struct {
-    ngx_wschat_block_t       *block;
-    ngx_uint_t                i;          /* the next step */
-    void                     *ended;      /* room_empty: the room's remains */
-    ngx_str_t                 room;
-    ngx_uint_t                count;
-    unsigned                  hook:1;
-    unsigned                  has_room:1;
-} ngx_wschat_level_t;
-
-
 /* what is to be done between two steps */
 
 typedef enum {
@@ -103,6 +90,36 @@ struct ngx_wschat_todo_s {
     ngx_uint_t                count;
     void                     *ended;
 };
+
+
+/* what $room and $room.NAME are */
+
+typedef struct {
+    ngx_str_t                 name;
+    ngx_uint_t                count;
+    uint64_t                  offset;
+    uint64_t                  epoch;
+    ngx_str_t                 history;
+    unsigned                  set:1;      /* there is a name, and a count */
+    unsigned                  joined:1;   /* and the rest, too */
+    unsigned                  created:1;
+} ngx_wschat_here_t;
+
+
+/*
+ * A block being run.  That of a hook keeps what was before it and what is to
+ * be done after it.
+ */
+
+typedef struct {
+    ngx_wschat_block_t       *block;
+    ngx_uint_t                i;          /* the next step */
+    ngx_uint_t                hook;
+    void                     *ended;      /* room_empty: the room's remains */
+    ngx_wschat_here_t         here;
+    ngx_wschat_todo_t        *todo;
+    ngx_wschat_todo_t       **todo_last;
+} ngx_wschat_level_t;
 
 
 typedef void (*ngx_wschat_run_done_pt)(ngx_wschat_run_t *run);
@@ -137,11 +154,7 @@ struct ngx_wschat_run_s {
 
     ngx_wschat_value_t       *values;     /* of api->variables; NULL: none
                                              has one yet */
-    ngx_str_t                 room;       /* $room */
-    ngx_uint_t                count;
-    uint64_t                  offset;
-    uint64_t                  epoch;
-    ngx_str_t                 history;
+    ngx_wschat_here_t         here;
 
     ngx_wschat_op_t           op;
     ngx_event_t               timer;
@@ -157,9 +170,6 @@ struct ngx_wschat_run_s {
     ngx_wschat_run_done_pt    done;
     void                     *data;
 
-    unsigned                  has_room:1;
-    unsigned                  has_join:1;
-    unsigned                  created:1;
     unsigned                  suspended:1;
     unsigned                  has_request_id:1;
     unsigned                  has_message_id:1;
@@ -254,9 +264,9 @@ ngx_int_t ngx_wschat_run_render(ngx_wschat_run_t *run,
 ngx_int_t ngx_wschat_run_text(ngx_wschat_run_t *run,
     ngx_wschat_template_t *tpl, ngx_uint_t buf, ngx_str_t *text);
 
-/* A room's or user's name: not empty, of at most NGX_WSCHAT_MAX_NAME bytes. */
+/* A room's name: not empty, of at most NGX_WSCHAT_MAX_NAME bytes. */
 ngx_int_t ngx_wschat_run_name(ngx_wschat_run_t *run,
-    ngx_wschat_template_t *tpl, char *what, ngx_str_t *name);
+    ngx_wschat_template_t *tpl, ngx_str_t *name);
 
 /* A text frame to the run's own session, if there still is one. */
 ngx_int_t ngx_wschat_run_reply(ngx_wschat_run_t *run, ngx_str_t *body,

@@ -143,8 +143,7 @@ ngx_wschat_join_handler(ngx_wschat_run_t *run, void *conf)
         return ngx_wschat_join_done(run, join);
 
     case NGX_DECLINED:
-        run->has_room = 0;
-        run->has_join = 0;
+        ngx_memzero(&run->here, sizeof(ngx_wschat_here_t));
         return NGX_OK;
 
     case NGX_AGAIN:
@@ -167,7 +166,7 @@ ngx_wschat_join_start(ngx_wschat_run_t *run, ngx_wschat_join_t *join)
     ngx_uint_t            n;
     ngx_wschat_member_t  *m;
 
-    if (ngx_wschat_run_name(run, join->room, "room", &name) != NGX_OK) {
+    if (ngx_wschat_run_name(run, join->room, &name) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -235,14 +234,14 @@ ngx_wschat_join_done(ngx_wschat_run_t *run, ngx_wschat_join_t *join)
         return run->session ? NGX_ERROR : NGX_DONE;
     }
 
-    run->has_room = 1;
-    run->has_join = 1;
-    run->room = op->name;
-    run->created = op->created;
-    run->count = op->count;
-    run->offset = op->offset;
-    run->epoch = op->epoch;
-    run->history = op->text;
+    run->here.name = op->name;
+    run->here.count = op->count;
+    run->here.offset = op->offset;
+    run->here.epoch = op->epoch;
+    run->here.history = op->text;
+    run->here.set = 1;
+    run->here.joined = 1;
+    run->here.created = op->created;
 
     if (op->created
         && ngx_wschat_run_todo(run, NGX_WSCHAT_TODO_EVENT,
@@ -263,7 +262,7 @@ ngx_wschat_join_done(ngx_wschat_run_t *run, ngx_wschat_join_t *join)
     }
 
     if (join->only) {
-        return ngx_wschat_run_leave_all(run, &run->room);
+        return ngx_wschat_run_leave_all(run, &run->here.name);
     }
 
     return NGX_OK;

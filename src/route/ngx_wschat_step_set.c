@@ -147,15 +147,16 @@ ngx_wschat_set_handler(ngx_wschat_run_t *run, void *conf)
 
     if (set->room) {
 
-        if (ngx_wschat_run_name(run, set->value, "room", &text) != NGX_OK
-            || ngx_wschat_run_copy(run, &run->room, &text) != NGX_OK)
+        if (ngx_wschat_run_name(run, set->value, &text) != NGX_OK
+            || ngx_wschat_run_copy(run, &text, &text) != NGX_OK)
         {
             return NGX_ERROR;
         }
 
-        run->has_room = 1;
-        run->has_join = 0;
-        run->count = 0;
+        ngx_memzero(&run->here, sizeof(ngx_wschat_here_t));
+
+        run->here.name = text;
+        run->here.set = 1;
 
         return NGX_OK;
     }

@@ -53,7 +53,7 @@ ngx_wschat_zone_add(ngx_conf_t *cf, ngx_str_t *name, size_t size)
     zone->name = shm_zone->shm.name;
     zone->restore.handler = ngx_wschat_zone_restore_handler;
     zone->restore.data = zone;
-    zone->restore.log = cf->cycle->log;
+    zone->restore.log = &cf->cycle->new_log;
 
     shm_zone->init = ngx_wschat_zone_init;
     shm_zone->data = zone;

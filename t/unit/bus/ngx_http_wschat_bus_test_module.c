@@ -912,7 +912,7 @@ bus_test_handler(ngx_http_request_t *r)
         bus_test_corrupt();
     }
 
-    shm->die_writing = bus_test_arg(r, "die_writing", 0);
+    shm->die_writing = bus_test_arg(r, "die_writing", shm->die_writing);
 
     n = bus_test_arg(r, "impostor", 0);
     if (n) {

@@ -525,6 +525,8 @@ check(ngx_wschat_zone_t *z)
 
 /* the handlers: what a survivor does */
 
+#define SWEPT  16384
+
 typedef struct {
     ngx_uint_t  orphans;
     ngx_uint_t  rooms;
@@ -532,7 +534,7 @@ typedef struct {
     ngx_uint_t  hooks;          /* run, for whatever reason */
     ngx_uint_t  twice;
     ngx_uint_t  stop;           /* leave these alone: the worker dies there */
-    u_char      ids[SESSIONS][NGX_WSCHAT_ID_LEN];
+    u_char      ids[SWEPT][NGX_WSCHAT_ID_LEN];
     char        last[4096];
 } swept_t;
 
@@ -548,13 +550,13 @@ on_orphan(ngx_wschat_api_t *api, ngx_wschat_orphan_t *orphan)
     ngx_wschat_op_t     o;
     ngx_wschat_attr_t  *a;
 
-    for (i = 0; i < swept.orphans; i++) {
+    for (i = 0; i < swept.orphans && i < SWEPT; i++) {
         if (memcmp(swept.ids[i], orphan->peer.id, NGX_WSCHAT_ID_LEN) == 0) {
             swept.twice++;
         }
     }
 
-    if (swept.orphans < SESSIONS) {
+    if (swept.orphans < SWEPT) {
         memcpy(swept.ids[swept.orphans], orphan->peer.id, NGX_WSCHAT_ID_LEN);
     }
 
