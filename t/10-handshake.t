@@ -32,8 +32,44 @@ sub frame {
            : $len < 65536 ? pack('Cn', 0xfe, $len)
            :                pack('CQ>', 0xff, $len);
 
-    return join '', (map { sprintf '\x%02x', ord } split //, "$head\0\0\0\0"),
+    return CORE::join '', (map { sprintf '\x%02x', ord } split //, "$head\0\0\0\0"),
                     $payload;
+}
+
+
+# NAME recv-bytes REGEX: reads until what has come and is no head or frame yet
+# matches; NAME has-no-bytes REGEX: it does not; NAME recv-rest REGEX: up to
+# the end
+
+sub WSConversation::_client_recv_bytes {
+    my ($self, $who, $regex, $text) = @_;
+
+    my $ws = $self->_ws($who);
+    my $deadline = Time::HiRes::time() + $self->{timeout};
+
+    until ($ws->{in} =~ /$regex/) {
+        last unless $ws->_fill($deadline);
+    }
+
+    $self->_ok($ws->{in} =~ /$regex/, $text, WSConversation::_show($ws->{in}));
+}
+
+sub WSConversation::_client_has_no_bytes {
+    my ($self, $who, $regex, $text) = @_;
+
+    my $in = $self->_ws($who)->{in};
+    $self->_ok($in !~ /$regex/, $text, WSConversation::_show($in));
+}
+
+sub WSConversation::_client_recv_rest {
+    my ($self, $who, $regex, $text) = @_;
+
+    my $ws = $self->_ws($who);
+    my $deadline = Time::HiRes::time() + $self->{timeout};
+
+    1 while $ws->_fill($deadline);
+
+    $self->_ok($ws->{in} =~ /$regex/, $text, WSConversation::_show($ws->{in}));
 }
 
 
@@ -44,28 +80,23 @@ __DATA__
 
 === TEST 1: the 101 has these headers and no others
 --- api
---- config
-location /ws { wschat chat; }
-location = /first { return 204; }
 --- ws eval
-my $first = ::ask('', 'GET /first HTTP/1.1');
 my $handshake = ::ask($::upgrade . $::version . $::key)
                 . '\x88\x82\x00\x00\x00\x00\x03\xe8';
 <<"END"
 alice open
-alice write $first
-alice recv-head 204
-# after an answer without Content-Length the rest is read to the end
 alice write $handshake
-alice recv-body ^HTTP/1\\.1 101 Switching Protocols\\r\\n(?i)(?=(?s:.*)\\nDate: \\w{3}, \\d\\d \\w{3} \\d{4} [\\d:]{8} GMT\\r)(?=(?s:.*)\\nConnection: upgrade\\r)(?=(?s:.*)\\nUpgrade: websocket\\r)(?=(?s:.*)\\nSec-WebSocket-Accept: (?-i:s3pPLMBiTxaQ9kYGzzhZRbK\\+xOo=)\\r)(?:(?:Date|Connection|Upgrade|Sec-WebSocket-Accept): [^\\r\\n]+\\r\\n){4}\\r\\n\\x88\\x02\\x03\\xe8\\z
+alice recv-rest ^HTTP/1\\.1 101 Switching Protocols\\r\\n(?i)(?=(?s:.*)\\nDate: \\w{3}, \\d\\d \\w{3} \\d{4} [\\d:]{8} GMT\\r)(?=(?s:.*)\\nConnection: upgrade\\r)(?=(?s:.*)\\nUpgrade: websocket\\r)(?=(?s:.*)\\nSec-WebSocket-Accept: (?-i:s3pPLMBiTxaQ9kYGzzhZRbK\\+xOo=)\\r)(?:(?:Date|Connection|Upgrade|Sec-WebSocket-Accept): [^\\r\\n]+\\r\\n){4}\\r\\n\\x88\\x02\\x03\\xe8\\z
 END
 
-=== TEST 2: add_header and the like have no part in it
+=== TEST 2: what the client and the site say has no part in it
 --- api
 route $connect { set $connection.a $request.header.x-a; }
 route a { reply '{"a":"$connection.a"}'; }
+--- config
+location /ws { add_header X-Added b; expires 1h; wschat chat; }
 --- ws
-alice connect /ws X-A: 1 | Cookie: a=b | Origin: http://a.example | Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits => 101 [!Sec-WebSocket-Extensions | !Sec-WebSocket-Protocol | !Set-Cookie | !Content-Length | !Content-Type | !Transfer-Encoding | !Server | !Sec-WebSocket-Version]
+alice connect /ws X-A: 1 | Cookie: a=b | Origin: http://a.example | Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits => 101 [Date: GMT$ | !X-Added | !Sec-WebSocket-Extensions | !Sec-WebSocket-Protocol | !Set-Cookie | !Content-Length | !Content-Type | !Transfer-Encoding | !Server | !Sec-WebSocket-Version]
 alice send {"action":"a"}
 alice recv {"a":"1"}
 
@@ -102,22 +133,26 @@ alice write $ask
 alice recv-head 426 [!Sec-WebSocket-Accept]
 bob open
 bob write GET /ws\\r\\n
-bob recv-body (?s)^(?!.*101 Switching)
-bob recv-eof
+bob recv-rest (?s)^(?!.*101 Switching)
 END
 
-=== TEST 6: HTTP/2 cannot either
+=== TEST 6: HTTP/2 cannot either, and may not be told of an Upgrade
 --- api
---- http2
---- request
-GET /ws
---- more_headers
-sec-websocket-version: 13
-sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==
---- error_code: 426
---- response_headers
-sec-websocket-version: 13
---- response_body: {"message":"Upgrade Required"}
+--- config eval
+'listen 127.0.0.1:' . (Test::Nginx::Util::server_port() + 2) . ' http2;
+location /ws { wschat chat; }'
+--- ws eval
+# the preface, SETTINGS, HEADERS of "GET /ws"
+my $h2 = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
+         . '\x00\x00\x00\x04\x00\x00\x00\x00\x00'
+         . '\x00\x00\x12\x01\x05\x00\x00\x00\x01'
+         . '\x82\x86\x04\x03/ws\x01\x09localhost';
+'alice open port=' . (Test::Nginx::Util::server_port() + 2) . "\n"
+. "alice write $h2\n"
+. "alice recv-bytes \\x08\\x03[45]\\d\\d|\\x48\\x03[45]\\d\\d\n"
+. "alice recv-bytes message.*\n"
+# the name "upgrade", plain or in Huffman's code
+. "alice has-no-bytes (?i)\\x07upgrade|\\x85\\xb6\\xb9\\xac\\x1c\\x85\n"
 
 === TEST 7: Connection is a list
 --- api
@@ -202,9 +237,8 @@ alice write $keys
 alice recv-head 400 [!Sec-WebSocket-Accept]
 bob open
 bob write $versions
-bob recv-head 4(?:00|26)
+bob recv-head 426 [!Sec-WebSocket-Accept]
 END
---- SKIP
 
 === TEST 13: a refused handshake leaves the connection to HTTP
 --- api
@@ -266,7 +300,7 @@ alice connect /ws Sec-WebSocket-Protocol: b/c, "d", a => 101 [Sec-WebSocket-Prot
 route echo { reply '{"m":"$request.body.m"}'; }
 --- ws eval
 my $ask = ::ask($::upgrade . $::version . $::key);
-my $frames = join '', map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 1 .. 3;
+my $frames = CORE::join '', map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 1 .. 3;
 my $ping = ::frame(9, 'p');
 my $close = ::frame(8, '');
 <<"END"
@@ -298,10 +332,10 @@ location /ws { wschat chat; }
 client_header_buffer_size 64k;
 --- ws eval
 my $ask = ::ask($::upgrade . $::version . $::key);
-my $many = join '', map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 1 .. 300;
+my $many = CORE::join '', map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 1 .. 300;
 my $big = ::frame(1, '{"action":"echo","m":"' . 'x' x 40000 . '"}');
 my $huge = ::frame(1, '{"action":"echo","m":"' . 'y' x 100000 . '"}');
-my $recv = join '', map { "alice recv {\"m\":$_}\n" } 1 .. 300;
+my $recv = CORE::join '', map { "alice recv {\"m\":$_}\n" } 1 .. 300;
 <<"END"
 alice open
 alice write $ask$many$big$huge$many
@@ -319,10 +353,10 @@ route echo { reply '{"m":"$request.body.m"}'; }
 --- ws eval
 my $ask = ::ask($::upgrade . $::version . $::key);
 my $pad = ::ask('X-Pad: ' . 'p' x 3000 . '\r\n' . $::upgrade . $::version . $::key);
-my $many = join '', map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 1 .. 300;
+my $many = CORE::join '', map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 1 .. 300;
 my $big = ::frame(1, '{"action":"echo","m":"' . 'x' x 40000 . '"}');
-my $recv = join '', map { "NAME recv {\"m\":$_}\n" } 1 .. 300;
-join '', map { s/NAME/$_->[0]/gr } map { my $c = $_; map { s/NAME/$c->[0]/gr } <<"END" } [alice => $ask, ''], [bob => $pad, ''], [carol => $pad, 'split=5000 '];
+my $recv = CORE::join '', map { "NAME recv {\"m\":$_}\n" } 1 .. 300;
+CORE::join '', map { s/NAME/$_->[0]/gr } map { my $c = $_; map { s/NAME/$c->[0]/gr } <<"END" } [alice => $ask, ''], [bob => $pad, ''], [carol => $pad, 'split=5000 '];
 NAME open
 NAME write $c->[2]$c->[1]$big$many
 NAME recv-head 101
@@ -339,10 +373,10 @@ my $ask = ::ask($::upgrade . $::version . $::key);
 my $whole = '\x81\x97\x00\x00\x00\x00{"action":"echo","m":1}';
 my @bytes = $whole =~ /(\\x..|.)/g;
 my $i = 0;
-join '', map {
+CORE::join '', map {
     my $name = 'a' . $i++;
-    my $head = join '', @bytes[0 .. $_ - 1];
-    my $tail = join '', @bytes[$_ .. $#bytes];
+    my $head = CORE::join '', @bytes[0 .. $_ - 1];
+    my $tail = CORE::join '', @bytes[$_ .. $#bytes];
     <<"END"
 $name open
 $name write $ask$head
@@ -496,11 +530,11 @@ http GET /status => 200 "connections":0,"rooms":0,"users":0,
 === TEST 31: any status that is not 2xx refuses
 --- api eval
 "route \$connect {\n"
-. join('', map { "if (\$request.querystring.s = $_) { respond $_ 'body'; }\n" }
+. CORE::join('', map { "if (\$request.querystring.s = $_) { respond $_ 'body'; }\n" }
            200, 201, 204, 299, 300, 301, 304, 400, 404, 409, 418, 426, 451, 499, 500, 501, 503, 599)
 . "}\nroute x { reply '{\"here\":true}'; }\n"
 --- ws eval
-join '',
+CORE::join '',
     (map { "a connect /ws?s=$_ => 101 [!Content-Length]\na send {\"action\":\"x\"}\na recv {\"here\":true}\n" }
          200, 201, 204, 299),
     (map { "a connect /ws?s=$_ => $_ [!Sec-WebSocket-Accept]\n" }
@@ -640,9 +674,9 @@ location /ws { wschat chat; }
 location = /status { wschat_status; }
 --- ws eval
 my $ask = ::ask($::upgrade . $::version . $::key);
-join('', map { "a$_ open\na$_ write $ask\n" } 1 .. 30)
+CORE::join('', map { "a$_ open\na$_ write $ask\n" } 1 .. 30)
 . "until http GET /status => 200 \"connections\":30,\n"
-. join('', map { "a$_ " . ($_ % 2 ? 'abort' : 'hangup') . "\n" } 1 .. 30)
+. CORE::join('', map { "a$_ " . ($_ % 2 ? 'abort' : 'hangup') . "\n" } 1 .. 30)
 . "until http GET /status => 200 \"connections\":0,\"rooms\":0,\"users\":0,\n"
 
 === TEST 39: a reply in $connect comes after the 101
@@ -692,7 +726,8 @@ END
 route hello { set $connection.user $request.body.name; reply '{"a":1}'; }
 --- http_config
 log_format ws 'ws|$wschat_api|$wschat_connection_id|$wschat_route|$wschat_user|$wschat_close_code|$wschat_close_reason|$wschat_duration|$wschat_messages_in|$wschat_messages_out|$wschat_bytes_in|$wschat_bytes_out|$status|$request|$http_user_agent|$http_referer|$remote_addr|$request_method|$uri|end';
-access_log $TEST_NGINX_SERVER_ROOT/logs/access.log ws;
+--- config
+location /ws { access_log $TEST_NGINX_SERVER_ROOT/logs/access.log ws; wschat chat; }
 --- fresh
 --- ws
 alice connect /ws/room?secret=1 User-Agent: test "1" | Referer: http://a.example/
@@ -713,7 +748,8 @@ access-log \Aws\|chat\|${id}\|hello\|Zo(?:\\x..){2}\|1000\|bye\|\d+\.\d{3}\|2\|2
 route $connect { if ($request.querystring.no) { respond 403; } }
 --- http_config
 log_format ws 'ws|$wschat_api|$wschat_connection_id|$wschat_route|$wschat_user|$wschat_close_code|$wschat_close_reason|$wschat_messages_in|$wschat_messages_out|$wschat_bytes_in|$status|end';
-access_log $TEST_NGINX_SERVER_ROOT/logs/access.log ws;
+--- config
+location /ws { access_log $TEST_NGINX_SERVER_ROOT/logs/access.log ws; wschat chat; }
 --- fresh
 --- ws
 alice connect /ws
@@ -729,7 +765,8 @@ access-log \nws\|-\|-\|-\|-\|-\|-\|-\|-\|-\|403\|end\n\z
 route $connect { send all '{"waits":true}'; delay 200ms; }
 --- http_config
 log_format ws 'ws|$wschat_api|$status|end';
-access_log $TEST_NGINX_SERVER_ROOT/logs/access.log ws;
+--- config
+location /ws { access_log $TEST_NGINX_SERVER_ROOT/logs/access.log ws; wschat chat; }
 --- fresh
 --- ws eval
 my $ask = ::ask($::upgrade . $::version . $::key);
@@ -749,9 +786,9 @@ route ip { reply '{"ip":"$context.identity.sourceIp","var":"$remote_addr","id":"
 route $disconnect { send all '{"gone":"$context.identity.sourceIp"}'; }
 --- http_config
 log_format ws 'ws|$remote_addr|$status|end';
-access_log $TEST_NGINX_SERVER_ROOT/logs/access.log ws;
 --- config
 location /ws {
+    access_log $TEST_NGINX_SERVER_ROOT/logs/access.log ws;
     set_real_ip_from 127.0.0.1;
     real_ip_header X-Forwarded-For;
     wschat chat;

@@ -19,7 +19,7 @@
 
 
 #define NGX_WSCHAT_RECV_SIZE  65536
-#define NGX_WSCHAT_BUDGET     64          /* messages in one go */
+#define NGX_WSCHAT_BUDGET     64          /* reads and messages in one go */
 
 
 /* input that has come in part; a session between two messages has none */
@@ -259,6 +259,9 @@ ngx_wschat_session_read(ngx_event_t *rev)
         }
 
         if (budget == 0) {
+
+            /* it is the turn of others; bytes already read may be left */
+
             ngx_post_event(rev, &ngx_posted_next_events);
             return;
         }
@@ -273,6 +276,8 @@ ngx_wschat_session_read(ngx_event_t *rev)
             goto failed;
         }
 
+        budget--;
+
         s->bytes_in += n;
         s->last_read = ngx_wschat_session_now(s);
         s->pinged = 0;
@@ -284,7 +289,7 @@ ngx_wschat_session_read(ngx_event_t *rev)
             goto failed;
         }
 
-        if (!rev->ready) {
+        if (!rev->ready && budget) {
             break;
         }
     }

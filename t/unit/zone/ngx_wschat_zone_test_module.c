@@ -1232,15 +1232,15 @@ zone_test_init_process(ngx_cycle_t *cycle)
     test_basics();
     test_left(empty);
     test_lists();
-    test_random(200000, 0);
-    test_random(200000, 1);
+    test_random(100000, 0);
+    test_random(100000, 1);
     test_full();
     test_sweep();
     test_restore();
 
     stub_live = 1;
-    test_stress(300, 0);
-    test_stress(300, 1);
+    test_stress(120, 0);
+    test_stress(120, 1);
 
     exit(tap_done());
 }
