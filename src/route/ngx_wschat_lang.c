@@ -487,6 +487,22 @@ ngx_wschat_lang_template(ngx_conf_t *cf, ngx_wschat_lang_t *lang,
 }
 
 
+ngx_wschat_template_t *
+ngx_wschat_lang_value(ngx_conf_t *cf, ngx_wschat_lang_t *lang,
+    ngx_str_t *arg, ngx_str_t *source)
+{
+    if (source->len && (source->data[0] == '"' || source->data[0] == '\'')) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid argument \"%V\": quotes must stand "
+                           "around the whole argument, as in \"name=value\"",
+                           arg);
+        return NULL;
+    }
+
+    return ngx_wschat_lang_template(cf, lang, source);
+}
+
+
 ngx_uint_t
 ngx_wschat_lang_option(ngx_str_t *arg, char *name, ngx_str_t *value)
 {

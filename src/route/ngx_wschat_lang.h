@@ -94,6 +94,13 @@ ngx_wschat_step_t *ngx_wschat_lang_last(ngx_wschat_lang_t *lang);
 ngx_wschat_template_t *ngx_wschat_lang_template(ngx_conf_t *cf,
     ngx_wschat_lang_t *lang, ngx_str_t *source);
 
+/*
+ * The same for an option's value, of which "arg" is the whole argument: quotes
+ * within an argument are not nginx's, so they are refused as a mistake.
+ */
+ngx_wschat_template_t *ngx_wschat_lang_value(ngx_conf_t *cf,
+    ngx_wschat_lang_t *lang, ngx_str_t *arg, ngx_str_t *source);
+
 /* Reads the steps between the braces that follow into the block. */
 char *ngx_wschat_lang_block(ngx_conf_t *cf, ngx_wschat_lang_t *lang,
     ngx_wschat_block_t *block);

@@ -1066,7 +1066,7 @@ ngx_wschat_ref_room_number(ngx_wschat_run_t *run, ngx_wschat_ref_t *ref,
 
     if (ref->word->data == NGX_WSCHAT_ROOM_COUNT) {
 
-        if (run->here.set) {
+        if (run->here.counted) {
             ngx_wschat_ref_number(run, v, run->here.count);
 
         } else {

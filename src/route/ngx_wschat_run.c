@@ -1105,6 +1105,7 @@ ngx_wschat_run_do_event(ngx_wschat_run_t *run, ngx_wschat_todo_t *todo)
     here->name = todo->room;
     here->count = todo->count;
     here->set = 1;
+    here->counted = 1;
 
     return NGX_OK;
 }
@@ -1290,12 +1291,12 @@ ngx_wschat_run_name(ngx_wschat_run_t *run, ngx_wschat_template_t *tpl,
 
     if (name->len == 0) {
         return ngx_wschat_run_failed(run, NGX_LOG_INFO,
-                                     "the name of the room is empty");
+                                     "the name of a room is empty");
     }
 
     if (name->len > NGX_WSCHAT_MAX_NAME) {
         return ngx_wschat_run_failed(run, NGX_LOG_INFO,
-                                "the name of the room is too long");
+                                "the name of a room is too long");
     }
 
     return NGX_OK;

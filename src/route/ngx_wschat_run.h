@@ -100,7 +100,8 @@ typedef struct {
     uint64_t                  offset;
     uint64_t                  epoch;
     ngx_str_t                 history;
-    unsigned                  set:1;      /* there is a name, and a count */
+    unsigned                  set:1;      /* there is a name */
+    unsigned                  counted:1;  /* and a count */
     unsigned                  joined:1;   /* and the rest, too */
     unsigned                  created:1;
 } ngx_wschat_here_t;

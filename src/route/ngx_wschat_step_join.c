@@ -81,7 +81,7 @@ ngx_wschat_step_join(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         if (ngx_wschat_lang_option(&value[i], "since", &s)) {
-            join->since = ngx_wschat_lang_template(cf, lang, &s);
+            join->since = ngx_wschat_lang_value(cf, lang, &value[i], &s);
             if (join->since == NULL) {
                 return NGX_CONF_ERROR;
             }
@@ -90,7 +90,7 @@ ngx_wschat_step_join(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         if (ngx_wschat_lang_option(&value[i], "epoch", &s)) {
-            join->epoch = ngx_wschat_lang_template(cf, lang, &s);
+            join->epoch = ngx_wschat_lang_value(cf, lang, &value[i], &s);
             if (join->epoch == NULL) {
                 return NGX_CONF_ERROR;
             }
@@ -240,6 +240,7 @@ ngx_wschat_join_done(ngx_wschat_run_t *run, ngx_wschat_join_t *join)
     run->here.epoch = op->epoch;
     run->here.history = op->text;
     run->here.set = 1;
+    run->here.counted = 1;
     run->here.joined = 1;
     run->here.created = op->created;
 

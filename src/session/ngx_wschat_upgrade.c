@@ -35,7 +35,9 @@ static ngx_int_t ngx_wschat_upgrade_check(ngx_http_request_t *r,
 static ngx_int_t ngx_wschat_upgrade_required(ngx_http_request_t *r,
     const char *message);
 static ngx_table_elt_t *ngx_wschat_upgrade_header(ngx_http_request_t *r,
-    const char *name, size_t len, ngx_uint_t *n);
+    const char *name, ngx_uint_t n);
+static ngx_uint_t ngx_wschat_upgrade_has(ngx_http_request_t *r,
+    const char *name, const char *token);
 static void ngx_wschat_upgrade_protocol(ngx_http_request_t *r,
     ngx_wschat_upgrade_t *u, ngx_wschat_api_t *api);
 static void ngx_wschat_upgrade_connected(ngx_wschat_run_t *run);
@@ -123,7 +125,6 @@ ngx_wschat_upgrade_check(ngx_http_request_t *r, ngx_wschat_upgrade_t *u,
     ngx_wschat_api_t *api)
 {
     ngx_str_t         allow;
-    ngx_uint_t        n;
     ngx_table_elt_t  *h;
 
     if (r->method != NGX_HTTP_GET) {
@@ -137,40 +138,36 @@ ngx_wschat_upgrade_check(ngx_http_request_t *r, ngx_wschat_upgrade_t *u,
                                       "Method Not Allowed");
     }
 
-    h = ngx_wschat_upgrade_header(r, "upgrade", 7, &n);
-
-    if (h == NULL || r->http_version != NGX_HTTP_VERSION_11
-        || !ngx_wschat_has_token(h->value.data, h->value.len, "websocket", 9))
+    if (r->http_version != NGX_HTTP_VERSION_11
+        || !ngx_wschat_upgrade_has(r, "upgrade", "websocket"))
     {
         return ngx_wschat_upgrade_required(r, "Upgrade Required");
     }
 
-    h = ngx_wschat_upgrade_header(r, "connection", 10, &n);
-
-    if (h == NULL
-        || !ngx_wschat_has_token(h->value.data, h->value.len, "upgrade", 7))
-    {
+    if (!ngx_wschat_upgrade_has(r, "connection", "upgrade")) {
         return ngx_wschat_reply_error(r, NGX_HTTP_BAD_REQUEST, NULL,
                                       "Connection: upgrade was expected");
     }
 
-    h = ngx_wschat_upgrade_header(r, "sec-websocket-version", 21, &n);
+    h = ngx_wschat_upgrade_header(r, "sec-websocket-version", 0);
 
     if (h == NULL) {
         return ngx_wschat_reply_error(r, NGX_HTTP_BAD_REQUEST, NULL,
                                       "Sec-WebSocket-Version was expected");
     }
 
-    if (n != 1 || h->value.len != 2
-        || ngx_strncmp(h->value.data, "13", 2) != 0)
+    if (h->value.len != 2 || ngx_strncmp(h->value.data, "13", 2) != 0
+        || ngx_wschat_upgrade_header(r, "sec-websocket-version", 1) != NULL)
     {
         return ngx_wschat_upgrade_required(r,
                                         "Sec-WebSocket-Version is not 13");
     }
 
-    h = ngx_wschat_upgrade_header(r, "sec-websocket-key", 17, &n);
+    h = ngx_wschat_upgrade_header(r, "sec-websocket-key", 0);
 
-    if (n != 1 || !ngx_wschat_key_valid(h->value.data, h->value.len)) {
+    if (h == NULL || !ngx_wschat_key_valid(h->value.data, h->value.len)
+        || ngx_wschat_upgrade_header(r, "sec-websocket-key", 1) != NULL)
+    {
         return ngx_wschat_reply_error(r, NGX_HTTP_BAD_REQUEST, NULL,
                                       "Sec-WebSocket-Key was expected");
     }
@@ -181,10 +178,17 @@ ngx_wschat_upgrade_check(ngx_http_request_t *r, ngx_wschat_upgrade_t *u,
 }
 
 
+/* RFC 9110 15.5.22 wants Upgrade in a 426, RFC 9113 8.2.2 not in HTTP/2 */
+
 static ngx_int_t
 ngx_wschat_upgrade_required(ngx_http_request_t *r, const char *message)
 {
     ngx_str_t  value;
+
+    if (r->http_version >= NGX_HTTP_VERSION_20) {
+        return ngx_wschat_reply_error(r, NGX_HTTP_BAD_REQUEST, NULL,
+                                      "WebSocket needs HTTP/1.1 here");
+    }
 
     ngx_str_set(&value, "13");
 
@@ -206,18 +210,18 @@ ngx_wschat_upgrade_required(ngx_http_request_t *r, const char *message)
 }
 
 
-/* the first of the name, which is in lower case, and how many there are */
+/* the n-th header of the name, which is in lower case, or NULL */
 
 static ngx_table_elt_t *
-ngx_wschat_upgrade_header(ngx_http_request_t *r, const char *name, size_t len,
-    ngx_uint_t *n)
+ngx_wschat_upgrade_header(ngx_http_request_t *r, const char *name,
+    ngx_uint_t n)
 {
+    size_t            len;
     ngx_uint_t        i;
     ngx_list_part_t  *part;
-    ngx_table_elt_t  *h, *found;
+    ngx_table_elt_t  *h;
 
-    *n = 0;
-    found = NULL;
+    len = ngx_strlen(name);
 
     part = &r->headers_in.headers.part;
     h = part->elts;
@@ -227,7 +231,7 @@ ngx_wschat_upgrade_header(ngx_http_request_t *r, const char *name, size_t len,
         if (i >= part->nelts) {
 
             if (part->next == NULL) {
-                return found;
+                return NULL;
             }
 
             part = part->next;
@@ -236,13 +240,35 @@ ngx_wschat_upgrade_header(ngx_http_request_t *r, const char *name, size_t len,
         }
 
         if (h[i].key.len == len
-            && ngx_strncmp(h[i].lowcase_key, name, len) == 0)
+            && ngx_strncmp(h[i].lowcase_key, name, len) == 0
+            && n-- == 0)
         {
-            (*n)++;
+            return &h[i];
+        }
+    }
+}
 
-            if (found == NULL) {
-                found = &h[i];
-            }
+
+/* whether one of the header's lists, of several lines, has the token */
+
+static ngx_uint_t
+ngx_wschat_upgrade_has(ngx_http_request_t *r, const char *name,
+    const char *token)
+{
+    ngx_uint_t        n;
+    ngx_table_elt_t  *h;
+
+    for (n = 0; /* void */ ; n++) {
+        h = ngx_wschat_upgrade_header(r, name, n);
+
+        if (h == NULL) {
+            return 0;
+        }
+
+        if (ngx_wschat_has_token(h->value.data, h->value.len, token,
+                                 ngx_strlen(token)))
+        {
+            return 1;
         }
     }
 }
@@ -261,33 +287,34 @@ ngx_wschat_upgrade_protocol(ngx_http_request_t *r, ngx_wschat_upgrade_t *u,
     const uint8_t    *p, *last, *token;
     ngx_table_elt_t  *h;
 
-    h = ngx_wschat_upgrade_header(r, "sec-websocket-protocol", 22, &n);
-
-    if (h == NULL || api->subprotocols.nelts == 0) {
+    if (api->subprotocols.nelts == 0) {
         return;
     }
 
     known = api->subprotocols.elts;
 
-    p = h->value.data;
-    last = p + h->value.len;
+    for (n = 0; /* void */ ; n++) {
+        h = ngx_wschat_upgrade_header(r, "sec-websocket-protocol", n);
 
-    for ( ;; ) {
-        rc = ngx_wschat_next_token(&p, last, &token, &len);
-
-        if (rc == 0) {
+        if (h == NULL) {
             return;
         }
 
-        for (i = 0; rc == 1 && i < api->subprotocols.nelts; i++) {
+        p = h->value.data;
+        last = p + h->value.len;
 
-            if ((known[i].len == len
-                 && ngx_strncmp(known[i].data, token, len) == 0)
-                || (known[i].len == 1 && known[i].data[0] == '*'))
-            {
-                u->protocol.data = (u_char *) token;
-                u->protocol.len = len;
-                return;
+        while ((rc = ngx_wschat_next_token(&p, last, &token, &len)) != 0) {
+
+            for (i = 0; rc == 1 && i < api->subprotocols.nelts; i++) {
+
+                if ((known[i].len == len
+                     && ngx_strncmp(known[i].data, token, len) == 0)
+                    || (known[i].len == 1 && known[i].data[0] == '*'))
+                {
+                    u->protocol.data = (u_char *) token;
+                    u->protocol.len = len;
+                    return;
+                }
             }
         }
     }
@@ -417,6 +444,13 @@ ngx_wschat_upgrade_accept(ngx_wschat_upgrade_t *u)
     ngx_str_set(&r->headers_out.status_line, "101 Switching Protocols");
     r->headers_out.content_length_n = -1;
     r->keepalive = 0;
+
+    /* a header that is not sent takes the place of nginx's: spec 2.2 */
+
+    r->headers_out.server = ngx_pcalloc(r->pool, sizeof(ngx_table_elt_t));
+    if (r->headers_out.server == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     ngx_str_set(&value, "websocket");
 

@@ -350,6 +350,13 @@ ngx_wschat_zone_op_join(ngx_wschat_op_t *op)
     }
 
     op->count = ch->count;
+    if (op->epoch && op->epoch != ch->epoch) {
+
+        /* "since" was of another room of this name */
+
+        op->want_since = 0;
+    }
+
     op->epoch = ch->epoch;
     op->offset = ch->offset;
 

@@ -208,6 +208,8 @@ struct ngx_wschat_zone_s {
                                                   this worker's sessions */
     ngx_uint_t                   at;           /* in the sessions */
     ngx_event_t                  restore;
+    uint64_t                     overdue;      /* dead slots that nobody had
+                                                  swept a while ago */
     ngx_uint_t                   refused;      /* to be logged */
     time_t                       warned;
     unsigned                     restoring:1;

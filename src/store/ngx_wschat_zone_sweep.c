@@ -17,7 +17,7 @@
 #include "ngx_wschat_bus.h"
 
 
-#define NGX_WSCHAT_ZONE_SWEEP     32       /* steps in one turn */
+#define NGX_WSCHAT_ZONE_SWEEP     32       /* connections in one turn */
 #define NGX_WSCHAT_ZONE_INTERVAL  1000     /* ms */
 
 
@@ -45,6 +45,8 @@ typedef struct {
 
 
 static void ngx_wschat_zone_timer_handler(ngx_event_t *ev);
+static void ngx_wschat_zone_overdue(ngx_wschat_zone_t *zone,
+    ngx_wschat_zone_sh_t *sh);
 static void ngx_wschat_zone_abandon(ngx_wschat_zone_sh_t *sh, ngx_uint_t slot);
 static void ngx_wschat_zone_unmask(ngx_wschat_zone_conn_t *c);
 
@@ -158,29 +160,28 @@ ngx_wschat_store_zone_exit_process(ngx_cycle_t *cycle)
 static void
 ngx_wschat_zone_timer_handler(ngx_event_t *ev)
 {
-    ngx_uint_t               i, lost;
+    ngx_uint_t               i;
     ngx_wschat_zone_t       *zone;
-    ngx_wschat_zone_slot_t  *slot;
-
-    lost = 0;
+    ngx_wschat_zone_sh_t    *sh;
+    ngx_wschat_zone_slot_t  *lost;
 
     for (i = 0;
          (zone = ngx_wschat_zone_next((ngx_cycle_t *) ngx_cycle, &i)) != NULL;
          /* void */)
     {
-        slot = &ngx_wschat_zone_lock(zone)->slots[NGX_WSCHAT_ZONE_LOST];
+        sh = ngx_wschat_zone_lock(zone);
 
-        if (!ngx_queue_empty(&slot->connections)
-            || !ngx_queue_empty(&slot->ended))
+        ngx_wschat_zone_overdue(zone, sh);
+
+        lost = &sh->slots[NGX_WSCHAT_ZONE_LOST];
+
+        if (!ngx_queue_empty(&lost->connections)
+            || !ngx_queue_empty(&lost->ended))
         {
-            lost = 1;
+            ngx_wschat_zone_sweeps[NGX_WSCHAT_ZONE_LOST].active = 1;
         }
 
         ngx_wschat_zone_unlock(zone);
-    }
-
-    if (lost) {
-        ngx_wschat_zone_sweeps[NGX_WSCHAT_ZONE_LOST].active = 1;
     }
 
     /* there may be some that had to wait for memory, too */
@@ -188,6 +189,37 @@ ngx_wschat_zone_timer_handler(ngx_event_t *ev)
     ngx_post_event(&ngx_wschat_zone_sweep_event, &ngx_posted_next_events);
 
     ngx_add_timer(ev, NGX_WSCHAT_ZONE_INTERVAL);
+}
+
+
+/*
+ * Around a reload that changes the zones a dead worker may be swept by one
+ * that does not know this zone.  Nobody else will: its slot is free.
+ */
+
+static void
+ngx_wschat_zone_overdue(ngx_wschat_zone_t *zone, ngx_wschat_zone_sh_t *sh)
+{
+    uint64_t    dead, bit;
+    ngx_uint_t  slot;
+
+    dead = sh->workers & ~ngx_wschat_bus_live();
+
+    for (slot = 0; slot < NGX_WSCHAT_SLOTS; slot++) {
+
+        bit = ngx_wschat_zone_bit(slot);
+
+        /* not at once: there may be one who is at it */
+
+        if (dead & zone->overdue & bit) {
+            ngx_wschat_zone_modify(sh);
+            ngx_wschat_zone_abandon(sh, slot);
+
+            dead &= ~bit;
+        }
+    }
+
+    zone->overdue = dead;
 }
 
 
@@ -338,8 +370,6 @@ ngx_wschat_zone_sweep_slot(ngx_uint_t slot, ngx_uint_t *n)
                 return NGX_AGAIN;
             }
 
-            (*n)--;
-
             rc = ngx_wschat_zone_sweep_next(zone, slot,
                                     ngx_wschat_zone_sweeps[slot].generation);
 
@@ -350,6 +380,8 @@ ngx_wschat_zone_sweep_slot(ngx_uint_t slot, ngx_uint_t *n)
             if (rc != NGX_OK) {
                 return NGX_ERROR;
             }
+
+            (*n)--;
         }
     }
 

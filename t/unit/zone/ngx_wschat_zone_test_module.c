@@ -770,6 +770,25 @@ test_full(void)
 }
 
 
+/* the timer of this worker */
+
+static void
+tick(void)
+{
+    ngx_event_t        *ev;
+    ngx_rbtree_node_t  *node;
+
+    node = ngx_rbtree_min(ngx_event_timer_rbtree.root,
+                          ngx_event_timer_rbtree.sentinel);
+    ev = ngx_rbtree_data(node, ngx_event_t, timer);
+
+    ngx_del_timer(ev);
+    ev->handler(ev);
+
+    turns();
+}
+
+
 static void
 test_sweep(void)
 {
@@ -899,37 +918,39 @@ test_sweep(void)
     is(publish("r", "x"), NGX_OK, "publish");
     is(stub_relay_slots, 0x80, "to the worker");
 
-    {
-        ngx_event_t  *ev;
+    /* the timer of whoever comes first finds them */
 
-        /* the timer of whoever comes first finds them */
+    worker(0);
+    tick();
+    is(swept.orphans, 2, "what the slot's last worker left is swept");
+    is(swept.ended, 1, "and its room");
+    is(publish("r", "x"), NGX_OK, "publish");
+    is(stub_relay_slots, 0x80, "still to the worker");
+    is(check(zone), 0, "the zone is whole");
 
-        worker(0);
-        ev = ngx_rbtree_data(ngx_rbtree_min(ngx_event_timer_rbtree.root,
-                                            ngx_event_timer_rbtree.sentinel),
-                             ngx_event_t, timer);
-        ngx_del_timer(ev);
-        ev->handler(ev);
-        turns();
+    worker(7);
+    ngx_wschat_store_zone_exit_process((ngx_cycle_t *) ngx_cycle);
+    stub_close(2);
+    is(check(zone), 0, "the zone is whole");
 
-        is(swept.orphans, 2, "what the slot's last worker left is swept");
-        is(swept.ended, 1, "and its room");
-        is(publish("r", "x"), NGX_OK, "publish");
-        is(stub_relay_slots, 0x80, "still to the worker");
-        is(check(zone), 0, "the zone is whole");
+    worker(0);
+    tick();
+    is(swept.orphans, 3, "what a worker has when it exits is swept");
+    is(swept.hooks, 2, "the room ended");
 
-        worker(7);
-        ngx_wschat_store_zone_exit_process((ngx_cycle_t *) ngx_cycle);
-        stub_close(2);
-        is(check(zone), 0, "the zone is whole");
+    /* a worker that was swept by one that did not know the zone */
 
-        worker(0);
-        ngx_del_timer(ev);
-        ev->handler(ev);
-        turns();
-        is(swept.orphans, 3, "what a worker has when it exits is swept");
-        is(swept.hooks, 2, "the room ended");
-    }
+    start(7);
+    conn(0);
+    join(0, "r");
+    stub_close(0);
+    stub_live &= ~(1 << 7);
+    worker(0);
+    tick();
+    is(swept.orphans, 3, "dead, but somebody may be sweeping it");
+    tick();
+    is(swept.orphans, 4, "nobody was");
+    is(check(zone), 0, "the zone is whole");
 
     ok(same(empty, usage(zone)), "nothing is left");
 
@@ -1115,17 +1136,7 @@ test_restore(void)
     ngx_wschat_zone_told(ngx_wschat_zone_head(zone), 2);
     ngx_wschat_zone_unlock(zone);
 
-    {
-        ngx_event_t  *ev;
-
-        ev = ngx_rbtree_data(ngx_rbtree_min(ngx_event_timer_rbtree.root,
-                                            ngx_event_timer_rbtree.sentinel),
-                             ngx_event_t, timer);
-        ngx_del_timer(ev);
-        ev->handler(ev);
-        turns();
-    }
-
+    tick();
     is(swept.ended, 1, "the room that nobody has ended");
     is(exists("new2"), NGX_DECLINED, "and is gone");
     is(exists("new"), NGX_OK, "the other is not");
