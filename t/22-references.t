@@ -356,7 +356,7 @@ alice send {"action":"set","v":"${z*2000}"}
 alice recv ok
 alice send {"action":"members"}
 alice recv {"v":["${z*2000}"]}
-log the value of an attribute is too long, in step "set" in .*:\d+,
+log wschat route "set": the value of an attribute is too long, in step "set" in \S+:\d+\b.* connection: [\w-]{22}==, route: "set"$
 no-log yyyyyy
 
 === TEST 15: names of attributes

@@ -22,8 +22,7 @@
 
 static ngx_wschat_run_t *ngx_wschat_run_create(ngx_wschat_api_t *api,
     ngx_wschat_session_t *s, ngx_wschat_orphan_t *orphan);
-static ngx_wschat_route_t *ngx_wschat_run_select(ngx_wschat_run_t *run,
-    ngx_uint_t binary);
+static ngx_wschat_route_t *ngx_wschat_run_select(ngx_wschat_run_t *run);
 static ngx_int_t ngx_wschat_run_go(ngx_wschat_run_t *run);
 static ngx_int_t ngx_wschat_run_suspend(ngx_wschat_run_t *run);
 static void ngx_wschat_run_resume(ngx_wschat_run_t *run);
@@ -146,8 +145,7 @@ ngx_wschat_run_release(ngx_wschat_run_t *run)
 
 
 ngx_int_t
-ngx_wschat_run_message(ngx_wschat_session_t *s, u_char *data, size_t len,
-    ngx_uint_t binary)
+ngx_wschat_run_message(ngx_wschat_session_t *s, u_char *data, size_t len)
 {
     ngx_int_t            rc;
     ngx_wschat_run_t    *run;
@@ -162,7 +160,7 @@ ngx_wschat_run_message(ngx_wschat_session_t *s, u_char *data, size_t len,
     run->body.data = data;
     run->body.len = len;
 
-    route = ngx_wschat_run_select(run, binary);
+    route = ngx_wschat_run_select(run);
 
     if (route == NULL) {
         ngx_log_error(NGX_LOG_INFO, run->log, 0,
@@ -199,7 +197,7 @@ ngx_wschat_run_message(ngx_wschat_session_t *s, u_char *data, size_t len,
 /* spec section 3.3; what starts with "$" is for us to select, not for them */
 
 static ngx_wschat_route_t *
-ngx_wschat_run_select(ngx_wschat_run_t *run, ngx_uint_t binary)
+ngx_wschat_run_select(ngx_wschat_run_t *run)
 {
     ngx_int_t            rc;
     ngx_str_t            key;
@@ -209,7 +207,7 @@ ngx_wschat_run_select(ngx_wschat_run_t *run, ngx_uint_t binary)
 
     api = run->api;
 
-    if (binary || run->body.len == 0
+    if (run->body.len == 0
         || ngx_wschat_json_parse(&run->json, run->body.data, run->body.len)
            != NGX_OK)
     {

@@ -192,7 +192,7 @@ ngx_int_t ngx_wschat_run_init_process(ngx_cycle_t *cycle);
 
 /* A message of an open session; the body is not needed after the call. */
 ngx_int_t ngx_wschat_run_message(ngx_wschat_session_t *s, u_char *data,
-    size_t len, ngx_uint_t binary);
+    size_t len);
 
 /*
  * The handshake of a session: the store is told, then $connect is run.  The

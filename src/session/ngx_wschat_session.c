@@ -16,6 +16,7 @@
 #include "ngx_wschat_id.h"
 #include "route/ngx_wschat_api.h"
 #include "ws/ngx_wschat_frame.h"
+#include "ws/ngx_wschat_utf8.h"
 
 
 #define NGX_WSCHAT_RECV_SIZE  65536
@@ -79,6 +80,7 @@ static ngx_wschat_reader_t             ngx_wschat_reader;
 
 static ngx_str_t  ngx_wschat_going_away = ngx_string("Going away");
 static ngx_str_t  ngx_wschat_no_binary = ngx_string("Binary is not supported");
+static ngx_str_t  ngx_wschat_no_text = ngx_string("Message is not UTF-8");
 static ngx_str_t  ngx_wschat_too_slow =
                       ngx_string("Too many messages are waiting");
 static ngx_str_t  ngx_wschat_internal = ngx_string("Internal server error");
@@ -544,12 +546,25 @@ static ngx_int_t
 ngx_wschat_session_message(ngx_wschat_session_t *s, u_char *data, size_t len,
     ngx_uint_t opcode)
 {
+    uint32_t   state;
     ngx_int_t  rc;
+
+    state = 0;
+
+    if (opcode == NGX_WSCHAT_OP_BINARY
+        && (ngx_wschat_utf8(&state, data, len) != 0 || state != 0))
+    {
+        ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                      "client sent a binary message that is not text");
+
+        ngx_wschat_session_close(s, NGX_WSCHAT_CLOSE_BAD_DATA,
+                                 &ngx_wschat_no_text);
+        return NGX_OK;
+    }
 
     s->messages_in++;
 
-    rc = ngx_wschat_session_handlers->message(s, data, len,
-                                        opcode == NGX_WSCHAT_OP_BINARY);
+    rc = ngx_wschat_session_handlers->message(s, data, len);
 
     if (rc == NGX_ERROR) {
         ngx_wschat_session_close(s, NGX_WSCHAT_CLOSE_INTERNAL,

@@ -86,13 +86,13 @@ typedef struct {
 
 typedef struct {
     /*
-     * A whole message, text unless "binary".  NGX_OK: done with; NGX_AGAIN:
+     * A whole message, which is UTF-8.  NGX_OK: done with; NGX_AGAIN:
      * it is being worked on, the next one waits until
      * ngx_wschat_session_resume(); NGX_ERROR: no memory, the session is
      * closed.  "data" is not needed after the call.
      */
     ngx_int_t           (*message)(ngx_wschat_session_t *s, u_char *data,
-                                   size_t len, ngx_uint_t binary);
+                                   size_t len);
 
     /*
      * An accepted session has ended and will be freed after the call; its

@@ -792,9 +792,9 @@ bus_test_die_writing(void)
 
     b = &ngx_wschat_bus;
 
-    b->shm->rings[b->slot].reserve = b->pos + b->ring / 2;
+    b->shm->rings[b->slot].reserve = b->pos + b->ring / 4 * 3;
 
-    for (n = 0; n < b->ring / 2; n += 16) {
+    for (n = 0; n < b->ring / 4 * 3; n += 16) {
         ngx_memset(ngx_wschat_bus_at(b, b->slot, b->pos + n), 0xff, 16);
     }
 
