@@ -249,6 +249,8 @@ typedef struct {
     ngx_uint_t                    ticks;
 
     ngx_event_t                   next;
+    ngx_event_t                   toll;        /* rings these slots */
+    uint64_t                      ringing;
     ngx_event_t                   tick;
 
     ngx_wschat_bus_stat_t         stat;
@@ -284,6 +286,7 @@ static void ngx_wschat_bus_stalled(ngx_msec_t patience);
 static ngx_int_t ngx_wschat_bus_give_up_slowest(void);
 static void ngx_wschat_bus_give_up(ngx_uint_t slot);
 static void ngx_wschat_bus_ring(uint64_t slots);
+static void ngx_wschat_bus_toll_handler(ngx_event_t *ev);
 
 static void ngx_wschat_bus_bell_handler(ngx_event_t *ev);
 static void ngx_wschat_bus_next_handler(ngx_event_t *ev);
@@ -784,6 +787,10 @@ ngx_wschat_bus_listen(ngx_cycle_t *cycle)
     b->next.data = c;
     b->next.log = cycle->log;
 
+    b->toll.handler = ngx_wschat_bus_toll_handler;
+    b->toll.data = c;
+    b->toll.log = cycle->log;
+
     b->tick.handler = ngx_wschat_bus_tick_handler;
     b->tick.data = c;
     b->tick.log = cycle->log;
@@ -809,6 +816,11 @@ ngx_wschat_bus_exit_process(ngx_cycle_t *cycle)
     b = &ngx_wschat_bus;
 
     if (b->slot != NGX_WSCHAT_SLOTS) {
+
+        if (b->toll.posted) {
+            ngx_delete_posted_event(&b->toll);
+            ngx_wschat_bus_toll_handler(&b->toll);
+        }
 
         /* nobody should wait for us while we wait for others */
 
@@ -978,7 +990,10 @@ ngx_wschat_bus_send(uint64_t slots, ngx_str_t *parts, ngx_uint_t n)
 
     b->stat.sent++;
 
-    ngx_wschat_bus_ring(slots);
+    /* one bell for all that this turn of the event loop writes */
+
+    b->ringing |= slots;
+    ngx_post_event(&b->toll, &ngx_posted_events);
 
     return NGX_OK;
 }
@@ -1491,6 +1506,21 @@ ngx_wschat_bus_ring(uint64_t slots)
 
         b->stat.bells++;
     }
+}
+
+
+static void
+ngx_wschat_bus_toll_handler(ngx_event_t *ev)
+{
+    uint64_t           slots;
+    ngx_wschat_bus_t  *b;
+
+    b = &ngx_wschat_bus;
+
+    slots = b->ringing;
+    b->ringing = 0;
+
+    ngx_wschat_bus_ring(slots);
 }
 
 

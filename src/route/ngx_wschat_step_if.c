@@ -193,7 +193,7 @@ ngx_wschat_if_condition(ngx_conf_t *cf, ngx_wschat_lang_t *lang,
         first->len--;
     }
 
-    if (first->len == 0) {
+    if (first->len == 0 && n < 3) {
         goto invalid;
     }
 
@@ -369,7 +369,14 @@ ngx_wschat_if_true(ngx_wschat_run_t *run, ngx_wschat_if_t *cond)
         return NGX_ERROR;
     }
 
-    return text.len ? NGX_OK : NGX_DECLINED;
+    if (cond->left->is_json) {
+        ngx_wschat_value_json(&v, text.data, text.len);
+
+    } else {
+        ngx_wschat_value_text(&v, text.data, text.len);
+    }
+
+    return ngx_wschat_value_truth(&v) ? NGX_OK : NGX_DECLINED;
 }
 
 
