@@ -24,6 +24,19 @@ sub WSConversation::_client_half_close {
 }
 
 
+# NAME last-raw HEX: these bytes and FIN in one packet
+
+sub WSConversation::_client_last_raw {
+    my ($self, $who, $hex) = @_;
+
+    my $sock = $self->_ws($who)->{sock};
+
+    # MSG_MORE: the bytes wait for what follows
+    send $sock, pack('H*', $hex), 0x8000;
+    shutdown $sock, 1;
+}
+
+
 share_nginx();
 run_tests();
 
@@ -214,8 +227,8 @@ route $disconnect { send all '{"code":"$context.disconnectStatusCode"}'; }
 --- ws
 spy connect /ws
 alice connect /ws
-repeat 100 alice send {"action":"say","say":${i}}
-alice half-close
+repeat 99 alice send {"action":"say","say":${i}}
+alice last-raw 819b000000007b22616374696f6e223a22736179222c22736179223a39397d
 repeat 100 spy recv {"say":${i}}
 spy recv {"code":1006}
 spy recv-none 0.05
@@ -231,8 +244,7 @@ alice recv-close-only 1000 bye
 alice recv-eof
 spy recv {"code":1000,"reason":"bye"}
 bob connect /ws
-bob send-raw 898100000000708882000000000fa1
-bob half-close
+bob last-raw 898100000000708882000000000fa1
 bob recv-pong p
 bob recv-close-only 4001
 bob recv-eof

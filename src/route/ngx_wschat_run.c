@@ -1189,7 +1189,6 @@ ngx_wschat_run_wait(ngx_wschat_run_t *run, ngx_msec_t ms)
     run->timer.handler = ngx_wschat_run_timer_handler;
     run->timer.data = run;
     run->timer.log = ngx_cycle->log;
-    run->timer.cancelable = 1;
 
     ngx_add_timer(&run->timer, ms);
 }

@@ -79,7 +79,16 @@ ngx_wschat_drain_begin(ngx_event_t *ev)
                   "wschat: %ui connections will be closed within %M ms",
                   n, ngx_wschat_drain_window);
 
-    ngx_add_timer(&ngx_wschat_drain_timer, NGX_WSCHAT_DRAIN_TICK);
+    ngx_wschat_drain_keep();
+}
+
+
+void
+ngx_wschat_drain_keep(void)
+{
+    if (!ngx_wschat_drain_timer.timer_set) {
+        ngx_add_timer(&ngx_wschat_drain_timer, NGX_WSCHAT_DRAIN_TICK);
+    }
 }
 
 

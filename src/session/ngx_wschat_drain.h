@@ -29,5 +29,8 @@
 ngx_int_t ngx_wschat_drain_init_process(ngx_cycle_t *cycle,
     ngx_msec_t window);
 
+/* The worker stays while it has sessions. */
+void ngx_wschat_drain_keep(void);
+
 
 #endif /* _NGX_WSCHAT_DRAIN_H_INCLUDED_ */

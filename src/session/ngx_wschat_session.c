@@ -10,6 +10,7 @@
 #include <ngx_http.h>
 #include "ngx_wschat_session.h"
 #include "ngx_wschat_out.h"
+#include "ngx_wschat_drain.h"
 #include "ngx_wschat_log.h"
 #include "ngx_wschat_wheel.h"
 #include "ngx_wschat_hub.h"
@@ -161,9 +162,20 @@ ngx_wschat_session_open(ngx_wschat_session_t *s, ngx_str_t *rest)
     s->state = NGX_WSCHAT_OPEN;
     ngx_wschat_session_n++;
 
-    ngx_wschat_session_timer(s);
+    /* $connect may have taken long: the session's time begins now */
+
+    s->last_active = ngx_wschat_session_now(s);
+    s->last_read = s->last_active;
+
+    if (ngx_exiting) {
+        s->drain = 1;
+        ngx_wschat_drain_keep();
+    }
+
+    ngx_wschat_wheel_set(s, 0);
 
     if (s->out) {
+        s->out->since = s->last_active;
         ngx_post_event(c->write, &ngx_posted_events);
     }
 
@@ -201,9 +213,7 @@ ngx_wschat_session_discard(ngx_wschat_session_t *s)
 void
 ngx_wschat_session_resume(ngx_wschat_session_t *s)
 {
-    if (s->state == NGX_WSCHAT_OPEN) {
-        ngx_post_event(s->connection->read, &ngx_posted_events);
-    }
+    ngx_post_event(s->connection->read, &ngx_posted_events);
 }
 
 

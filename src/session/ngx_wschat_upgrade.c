@@ -47,6 +47,7 @@ static ngx_int_t ngx_wschat_upgrade_refuse(ngx_wschat_upgrade_t *u,
     ngx_wschat_run_t *run);
 static ngx_int_t ngx_wschat_upgrade_accept(ngx_wschat_upgrade_t *u);
 static void ngx_wschat_upgrade_detach(ngx_event_t *ev);
+static void ngx_wschat_upgrade_failed(ngx_http_request_t *r);
 static void ngx_wschat_upgrade_empty(ngx_event_t *ev);
 static void ngx_wschat_upgrade_cleanup(void *data);
 
@@ -58,6 +59,12 @@ ngx_wschat_upgrade(ngx_http_request_t *r, ngx_wschat_place_t *place)
     ngx_wschat_run_t       *run;
     ngx_pool_cleanup_t     *cln;
     ngx_wschat_upgrade_t   *u;
+
+    /* a subrequest, as of "auth_request", has no connection to hand over */
+
+    if (r != r->main) {
+        return NGX_HTTP_NOT_FOUND;
+    }
 
     u = ngx_pcalloc(r->pool, sizeof(ngx_wschat_upgrade_t));
     cln = ngx_pool_cleanup_add(r->pool, 0);
@@ -470,6 +477,11 @@ ngx_wschat_upgrade_accept(ngx_wschat_upgrade_t *u)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    /* "limit_rate" is about bodies */
+
+    r->limit_rate = 0;
+    r->limit_rate_set = 1;
+
     rc = ngx_http_send_header(r);
 
     if (rc == NGX_ERROR || rc > NGX_OK) {
@@ -530,8 +542,7 @@ ngx_wschat_upgrade_detach(ngx_event_t *ev)
         rc = ngx_http_output_filter(r, NULL);
 
         if (rc == NGX_ERROR || c->error || ev->timedout) {
-            r->count = 1;
-            ngx_http_finalize_request(r, NGX_ERROR);
+            ngx_wschat_upgrade_failed(r);
             return;
         }
 
@@ -542,8 +553,7 @@ ngx_wschat_upgrade_detach(ngx_event_t *ev)
             }
 
             if (ngx_handle_write_event(ev, 0) != NGX_OK) {
-                r->count = 1;
-                ngx_http_finalize_request(r, NGX_ERROR);
+                ngx_wschat_upgrade_failed(r);
             }
 
             return;
@@ -564,9 +574,8 @@ ngx_wschat_upgrade_detach(ngx_event_t *ev)
         rest.data = ngx_alloc(rest.len, c->log);
 
         if (rest.data == NULL) {
-            r->count = 1;
             u->session = s;
-            ngx_http_finalize_request(r, NGX_ERROR);
+            ngx_wschat_upgrade_failed(r);
             return;
         }
     }
@@ -645,9 +654,35 @@ ngx_wschat_upgrade_detach(ngx_event_t *ev)
 }
 
 
+/* nobody else works on the request any more, so it is not finalized */
+
+static void
+ngx_wschat_upgrade_failed(ngx_http_request_t *r)
+{
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    ngx_http_free_request(r, 0);
+    ngx_http_close_connection(c);
+}
+
+
 static void
 ngx_wschat_upgrade_empty(ngx_event_t *ev)
 {
+    ngx_connection_t  *c;
+
+    c = ev->data;
+
+    if (c->close) {
+
+        /* worker_shutdown_timeout has passed */
+
+        ngx_wschat_upgrade_failed(c->data);
+        return;
+    }
+
     ngx_log_debug0(NGX_LOG_DEBUG_HTTP, ev->log, 0,
                    "wschat upgrade: the session reads it");
 }
