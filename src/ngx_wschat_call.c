@@ -265,7 +265,7 @@ ngx_wschat_call_post(ngx_wschat_session_t *s, ngx_str_t *body)
 
     /* what is posted counts as activity (spec section 6.1) */
 
-    s->last_active = ngx_wschat_session_now(s);
+    s->last_active = ngx_wschat_session_now();
 
     return NGX_OK;
 }

@@ -228,7 +228,7 @@ route $disconnect { send all '{"code":"$context.disconnectStatusCode"}'; }
 spy connect /ws
 alice connect /ws
 repeat 99 alice send {"action":"say","say":${i}}
-alice last-raw 819b000000007b22616374696f6e223a22736179222c22736179223a39397d
+alice last-raw 8199000000007b22616374696f6e223a22736179222c22736179223a39397d
 repeat 100 spy recv {"say":${i}}
 spy recv {"code":1006}
 spy recv-none 0.05

@@ -164,7 +164,7 @@ ngx_wschat_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
         break;
 
     case NGX_WSCHAT_VAR_DURATION:
-        ms = ngx_wschat_now() - s->connected;
+        ms = ngx_current_msec - s->connection->start_time;
         p = ngx_sprintf(p, "%uL.%03uL", ms / 1000, ms % 1000);
         break;
 

@@ -14,8 +14,6 @@
 static char *ngx_wschat_lang_check(ngx_conf_t *cf, ngx_wschat_api_t *api);
 static char *ngx_wschat_lang_steps(ngx_conf_t *cf, ngx_wschat_api_t *api,
     ngx_wschat_block_t *block, ngx_uint_t in);
-static ngx_int_t ngx_wschat_lang_block_init(ngx_conf_t *cf,
-    ngx_wschat_block_t *block);
 static int ngx_libc_cdecl ngx_wschat_lang_cmp_routes(const void *one,
     const void *two);
 
@@ -365,13 +363,20 @@ ngx_wschat_lang_block(ngx_conf_t *cf, ngx_wschat_lang_t *lang,
     ngx_wschat_lang_t       inner;
     ngx_wschat_lang_ctx_t   ctx;
 
-    if (ngx_wschat_lang_block_init(cf, block) != NGX_OK) {
+    if (lang->depth == NGX_WSCHAT_LANG_DEPTH) {
+        return "has too many blocks around it, at most 16 are possible";
+    }
+
+    if (ngx_array_init(&block->steps, cf->pool, 4, sizeof(ngx_wschat_step_t))
+        != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
     inner = *lang;
     inner.block = block;
     inner.fetch = NULL;
+    inner.depth++;
 
     conf[0] = &inner;
 
@@ -388,14 +393,6 @@ ngx_wschat_lang_block(ngx_conf_t *cf, ngx_wschat_lang_t *lang,
     *cf = save;
 
     return rv;
-}
-
-
-static ngx_int_t
-ngx_wschat_lang_block_init(ngx_conf_t *cf, ngx_wschat_block_t *block)
-{
-    return ngx_array_init(&block->steps, cf->pool, 4,
-                          sizeof(ngx_wschat_step_t));
 }
 
 

@@ -32,6 +32,8 @@
 #define NGX_WSCHAT_API_CONF    0x02000000
 #define NGX_WSCHAT_STEP_CONF   0x04000000
 
+#define NGX_WSCHAT_LANG_DEPTH  17             /* the route's and 16 within */
+
 
 typedef struct {
     ngx_wschat_api_t       *api;
@@ -40,6 +42,7 @@ typedef struct {
     ngx_array_t            *fetch;         /* of the step being read */
     ngx_conf_t             *cf;
     ngx_uint_t              late;          /* a body to a room is read */
+    ngx_uint_t              depth;         /* blocks around */
 } ngx_wschat_lang_t;
 
 

@@ -664,32 +664,24 @@ ngx_wschat_run_next(ngx_wschat_run_t *run)
         return NGX_OK;
     }
 
-    if (step->fetch) {
-        rc = ngx_wschat_run_fetch(run, step);
+    /* before the call: a block that the step begins may take the level over */
 
-        if (rc == NGX_AGAIN) {
-            return NGX_AGAIN;
-        }
+    level->i++;
 
-        if (rc != NGX_OK) {
-            ngx_wschat_run_unwind(run, 1);
-            return NGX_OK;
-        }
+    rc = step->fetch ? ngx_wschat_run_fetch(run, step) : NGX_OK;
+
+    if (rc == NGX_OK) {
+        rc = step->handler(run, step->conf);
     }
 
-    rc = step->handler(run, step->conf);
-
     if (rc == NGX_AGAIN) {
+        level->i--;
         return NGX_AGAIN;
     }
 
     run->steps++;
     run->phase = 0;
     run->fetched = 0;
-
-    /* the step may have begun a block, levels are not moved by that */
-
-    level->i++;
 
     if (rc == NGX_DONE || rc == NGX_ERROR) {
         ngx_wschat_run_unwind(run, rc == NGX_ERROR);
@@ -812,6 +804,20 @@ ngx_int_t
 ngx_wschat_run_block(ngx_wschat_run_t *run, ngx_wschat_block_t *block)
 {
     ngx_wschat_level_t  *level;
+
+    if (run->depth) {
+        level = &run->levels[run->depth - 1];
+
+        if (level->i == level->block->steps.nelts && !level->hook) {
+
+            /* nothing is left to do in the block around it */
+
+            level->block = block;
+            level->i = 0;
+
+            return NGX_OK;
+        }
+    }
 
     if (run->depth == NGX_WSCHAT_RUN_DEPTH) {
         return ngx_wschat_run_failed(run, NGX_LOG_ERR,
@@ -1366,9 +1372,9 @@ ngx_wschat_run_failed(ngx_wschat_run_t *run, ngx_uint_t level,
 
     at = run->depth ? &run->levels[run->depth - 1] : NULL;
 
-    if (at && at->i < at->block->steps.nelts) {
+    if (at && at->i) {
         step = at->block->steps.elts;
-        step += at->i;
+        step += at->i - 1;
 
         ngx_log_error(level, run->log, 0,
                       "wschat route \"%V\": %s, in step \"%s\" in %s:%ui%s%*s",

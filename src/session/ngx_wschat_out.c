@@ -95,7 +95,7 @@ ngx_wschat_out_push(ngx_wschat_session_t *s, ngx_wschat_frame_t *frame)
             return NGX_ERROR;
         }
 
-        q->since = ngx_wschat_session_now(s);
+        q->since = ngx_wschat_session_now();
         s->out = q;
 
     } else if (q->n == q->size) {
@@ -106,7 +106,7 @@ ngx_wschat_out_push(ngx_wschat_session_t *s, ngx_wschat_frame_t *frame)
     }
 
     q->frames[(q->head + q->n++) & (q->size - 1)] = frame;
-    q->bytes += frame->len;
+    q->bytes += frame->len + NGX_WSCHAT_OUT_COST;
 
     frame->refs++;
 
@@ -136,7 +136,7 @@ ngx_wschat_out_flush(ngx_wschat_session_t *s)
         }
 
         if (n > 0) {
-            q->since = ngx_wschat_session_now(s);
+            q->since = ngx_wschat_session_now();
             ngx_wschat_out_sent(q, n);
         }
 
@@ -325,7 +325,7 @@ ngx_wschat_out_sent(ngx_wschat_queue_t *q, size_t n)
         q->offset = 0;
         q->head++;
         q->n--;
-        q->bytes -= frame->len;
+        q->bytes -= frame->len + NGX_WSCHAT_OUT_COST;
 
         ngx_wschat_frame_unref(frame);
     }

@@ -22,14 +22,20 @@
 #include "ngx_wschat_session.h"
 
 
+/* what a queued frame costs beside its bytes */
+
+#define NGX_WSCHAT_OUT_COST                                                  \
+    (sizeof(ngx_wschat_frame_t) + 4 * sizeof(void *))
+
+
 struct ngx_wschat_queue_s {
     uint32_t              head;
     uint32_t              n;               /* frames */
     uint32_t              size;            /* of the ring, a power of two */
     uint32_t              offset;          /* sent bytes of the first frame */
-    size_t                bytes;           /* of all the frames */
-    uint32_t              since;           /* the last progress, ms since
-                                              "connected" */
+    size_t                bytes;           /* of all the frames, and
+                                              NGX_WSCHAT_OUT_COST each */
+    uint32_t              since;           /* the last progress */
     ngx_wschat_frame_t  **frames;
 };
 

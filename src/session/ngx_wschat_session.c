@@ -37,7 +37,7 @@ struct ngx_wschat_in_s {
     u_char               *pos;
     u_char               *last;
 
-    uint32_t              since;          /* ms since "connected" */
+    uint32_t              since;
     ngx_uint_t            reason_len;
     u_char                reason[NGX_WSCHAT_CONTROL_MAX];
 };
@@ -137,6 +137,8 @@ ngx_wschat_session_create(ngx_connection_t *c, ngx_wschat_api_t *api,
     s->connection = c;
     s->api = api;
     s->connected = ngx_wschat_now();
+    s->last_active = ngx_wschat_session_now();
+    s->last_read = s->last_active;
     s->close_code = NGX_WSCHAT_CLOSE_ABNORMAL;
 
     return s;
@@ -164,7 +166,7 @@ ngx_wschat_session_open(ngx_wschat_session_t *s, ngx_str_t *rest)
 
     /* $connect may have taken long: the session's time begins now */
 
-    s->last_active = ngx_wschat_session_now(s);
+    s->last_active = ngx_wschat_session_now();
     s->last_read = s->last_active;
 
     if (ngx_exiting) {
@@ -284,14 +286,22 @@ ngx_wschat_session_read(ngx_event_t *rev)
             break;
         }
 
-        if (n == 0 || n == NGX_ERROR) {
+        if (n == 0) {
+
+            /* the client may still read what it has asked for */
+
+            (void) ngx_wschat_out_flush(s);
+            goto failed;
+        }
+
+        if (n == NGX_ERROR) {
             goto failed;
         }
 
         budget--;
 
         s->bytes_in += n;
-        s->last_read = ngx_wschat_session_now(s);
+        s->last_read = ngx_wschat_session_now();
         s->pinged = 0;
 
         if (ngx_wschat_session_input(s, ngx_wschat_recv, ngx_wschat_recv + n,
@@ -301,7 +311,10 @@ ngx_wschat_session_read(ngx_event_t *rev)
             goto failed;
         }
 
-        if (!rev->ready && budget) {
+        if (s->finished || (!rev->ready && budget)) {
+
+            /* a session that has finished ends when all is written */
+
             break;
         }
     }
@@ -371,12 +384,18 @@ ngx_wschat_session_input(ngx_wschat_session_t *s, u_char *pos, u_char *last,
             (*budget)--;
 
             if (api->ping_is_activity) {
-                s->last_active = ngx_wschat_session_now(s);
+                s->last_active = ngx_wschat_session_now();
+            }
+
+            /* of many pings the last needs an answer: RFC 6455 5.5.3 */
+
+            if (s->out && s->out->bytes > api->send_queue / 2) {
+                break;
             }
 
             if (ngx_wschat_session_control(s, NGX_WSCHAT_OP_PONG, ev.data,
                                            ev.len)
-                == NGX_ERROR)
+                != NGX_OK)
             {
                 return NGX_ERROR;
             }
@@ -387,7 +406,7 @@ ngx_wschat_session_input(ngx_wschat_session_t *s, u_char *pos, u_char *last,
             (*budget)--;
 
             if (api->ping_is_activity) {
-                s->last_active = ngx_wschat_session_now(s);
+                s->last_active = ngx_wschat_session_now();
             }
 
             break;
@@ -404,8 +423,18 @@ ngx_wschat_session_input(ngx_wschat_session_t *s, u_char *pos, u_char *last,
             reason.data = (u_char *) ev.reason;
             reason.len = ngx_strlen(ev.reason);
 
-            ngx_wschat_session_close(s, ev.code, &reason);
             s->deaf = 1;
+
+            if (s->state == NGX_WSCHAT_CLOSING) {
+
+                /* that was no answer to our close frame: RFC 6455 7.1.7 */
+
+                s->finished = 1;
+                ngx_post_event(s->connection->write, &ngx_posted_events);
+                break;
+            }
+
+            ngx_wschat_session_close(s, ev.code, &reason);
             break;
 
         default: /* NGX_WSCHAT_READ_AGAIN */
@@ -458,7 +487,7 @@ ngx_wschat_session_data(ngx_wschat_session_t *s, ngx_wschat_event_t *ev)
         return NGX_OK;
     }
 
-    s->last_active = ngx_wschat_session_now(s);
+    s->last_active = ngx_wschat_session_now();
 
     if (ev->opcode == NGX_WSCHAT_OP_BINARY
         && s->api->binary == NGX_WSCHAT_BINARY_OFF)
@@ -516,7 +545,7 @@ ngx_wschat_session_part(ngx_wschat_session_t *s, ngx_wschat_event_t *ev)
     if (ev->first) {
         in->len = 0;
         in->size = 0;
-        in->since = ngx_wschat_session_now(s);
+        in->since = ngx_wschat_session_now();
 
         ngx_wschat_wheel_sooner(s, s->api->read_timeout);
     }
@@ -653,7 +682,7 @@ ngx_wschat_session_in(ngx_wschat_session_t *s)
         in->size = 0;
         in->start = NULL;
         in->reason_len = 0;
-        in->since = ngx_wschat_session_now(s);
+        in->since = ngx_wschat_session_now();
 
         ngx_wschat_wheel_sooner(s, s->api->read_timeout);
     }
@@ -700,7 +729,7 @@ ngx_wschat_session_send(ngx_wschat_session_t *s, ngx_wschat_frame_t *frame)
     }
 
     if (s->out) {
-        bytes = s->out->bytes + frame->len;
+        bytes = s->out->bytes + frame->len + NGX_WSCHAT_OUT_COST;
 
         if (frame->ephemeral && bytes > s->api->send_queue / 2) {
             return NGX_DECLINED;
@@ -724,7 +753,7 @@ ngx_wschat_session_send(ngx_wschat_session_t *s, ngx_wschat_frame_t *frame)
     }
 
     s->messages_out++;
-    s->last_active = ngx_wschat_session_now(s);
+    s->last_active = ngx_wschat_session_now();
 
     if (s->state == NGX_WSCHAT_OPEN && s->connection->write->ready) {
         ngx_post_event(s->connection->write, &ngx_posted_events);
@@ -742,13 +771,6 @@ ngx_wschat_session_control(ngx_wschat_session_t *s, ngx_uint_t opcode,
 {
     ngx_int_t            rc;
     ngx_wschat_frame_t  *frame;
-
-    if (s->out && s->out->bytes > 2 * s->api->send_queue) {
-
-        /* a flood of pings, from a client that does not read the answers */
-
-        return NGX_ERROR;
-    }
 
     frame = ngx_wschat_frame_create(opcode, data, len);
     if (frame == NULL) {
@@ -819,7 +841,7 @@ ngx_wschat_session_close(ngx_wschat_session_t *s, ngx_uint_t code,
     }
 
     ngx_wschat_wheel_sooner(s, s->api->close_timeout);
-    in->since = ngx_wschat_session_now(s);
+    in->since = ngx_wschat_session_now();
 }
 
 
@@ -830,7 +852,7 @@ ngx_wschat_session_peer(ngx_wschat_session_t *s, ngx_wschat_peer_t *peer)
 
     peer->connected = s->connected;
     peer->last_active = ngx_wschat_now()
-                        - (uint32_t) (ngx_wschat_session_now(s)
+                        - (uint32_t) (ngx_wschat_session_now()
                                       - s->last_active);
     peer->ip = s->connection->addr_text;
 
@@ -1066,7 +1088,7 @@ ngx_wschat_session_overdue(ngx_wschat_session_t *s, ngx_msec_t *next)
     ngx_wschat_api_t  *api;
 
     api = s->api;
-    now = ngx_wschat_session_now(s);
+    now = ngx_wschat_session_now();
 
     if (s->out && s->out->n
         && ngx_wschat_session_due(api->send_timeout, s->out->since))
@@ -1083,7 +1105,8 @@ ngx_wschat_session_overdue(ngx_wschat_session_t *s, ngx_msec_t *next)
     }
 
     if (s->drain
-        || ngx_wschat_session_due(api->max_duration, 0)
+        || ngx_wschat_session_due(api->max_duration,
+                                  (uint32_t) s->connection->start_time)
         || ngx_wschat_session_due(api->idle_timeout, s->last_active))
     {
         ngx_wschat_session_close(s, NGX_WSCHAT_CLOSE_GOING_AWAY,

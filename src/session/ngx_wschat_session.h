@@ -55,8 +55,8 @@ struct ngx_wschat_session_s {
     u_char                id[NGX_WSCHAT_ID_LEN];
 
     uint32_t              deadline;        /* in the wheel, in ticks */
-    uint32_t              last_active;     /* ms since "connected" */
-    uint32_t              last_read;       /* ms since "connected" */
+    uint32_t              last_active;     /* ngx_wschat_session_now() */
+    uint32_t              last_read;       /* the same */
     uint32_t              messages_in;
     uint32_t              messages_out;
 
@@ -118,10 +118,12 @@ ngx_wschat_now(void)
 }
 
 
-/* ms since the session's beginning; wraps after 49 days, differences do not */
+/*
+ * The sessions' own time, ms, which no setting of the clock changes; it wraps
+ * after 49 days, differences do not
+ */
 
-#define ngx_wschat_session_now(s)                                            \
-    ((uint32_t) (ngx_wschat_now() - (s)->connected))
+#define ngx_wschat_session_now()  ((uint32_t) ngx_current_msec)
 
 
 ngx_int_t ngx_wschat_session_init_process(ngx_cycle_t *cycle,

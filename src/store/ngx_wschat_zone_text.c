@@ -212,7 +212,7 @@ ngx_wschat_zone_attr_set(ngx_wschat_zone_t *zone, ngx_wschat_zone_conn_t *c,
 
         /* so that it works also when the zone is full */
 
-        ngx_wschat_zone_text_write(old->data + key->len, room, NULL, value, 1);
+        ngx_memcpy(old->data + key->len, value->data, value->len);
         old->value_len = (uint16_t) value->len;
 
         return NGX_OK;
