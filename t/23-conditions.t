@@ -614,16 +614,8 @@ alice recv end
 --- api eval
 'route n { ' . ('if ($request.body.a) { ' x 40) . 'reply deep;' . (' }' x 40) . ' reply end; }'
 . ' route ok { reply ok; }'
---- ws
-alice connect /ws
-alice send {"action":"n","a":1}
-alice recv-like ^\{"message": "Internal server error", "connectionId":
-alice send {"action":"n"}
-alice recv end
-alice send {"action":"ok"}
-alice recv ok
---- error_log
-too many blocks within blocks
+--- nginx_t
+too many blocks around it, at most 32 are possible
 
 === TEST 14: a long chain of else if takes no depth
 --- api eval

@@ -364,7 +364,7 @@ ngx_wschat_lang_block(ngx_conf_t *cf, ngx_wschat_lang_t *lang,
     ngx_wschat_lang_ctx_t   ctx;
 
     if (lang->depth == NGX_WSCHAT_LANG_DEPTH) {
-        return "has too many blocks around it, at most 16 are possible";
+        return "has too many blocks around it, at most 32 are possible";
     }
 
     if (ngx_array_init(&block->steps, cf->pool, 4, sizeof(ngx_wschat_step_t))

@@ -32,7 +32,7 @@
 #define NGX_WSCHAT_API_CONF    0x02000000
 #define NGX_WSCHAT_STEP_CONF   0x04000000
 
-#define NGX_WSCHAT_LANG_DEPTH  17             /* the route's and 16 within */
+#define NGX_WSCHAT_LANG_DEPTH  33             /* the route's and 32 within */
 
 
 typedef struct {

@@ -43,7 +43,7 @@
 #define NGX_WSCHAT_IN_ANY         0x0f
 
 
-#define NGX_WSCHAT_RUN_DEPTH      32      /* blocks within blocks */
+#define NGX_WSCHAT_RUN_DEPTH      64      /* blocks within blocks */
 #define NGX_WSCHAT_RUN_STEPS      1000    /* of one run, hooks included */
 
 

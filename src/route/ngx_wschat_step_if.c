@@ -159,7 +159,7 @@ ngx_wschat_if_condition(ngx_conf_t *cf, ngx_wschat_lang_t *lang,
     ngx_wschat_if_t *cond, ngx_str_t *value, ngx_uint_t n)
 {
     ngx_str_t   *first, *last, *op;
-    ngx_uint_t   caseless;
+    ngx_uint_t   apart, caseless;
 
     first = &value[0];
     last = &value[n - 1];
@@ -176,7 +176,9 @@ ngx_wschat_if_condition(ngx_conf_t *cf, ngx_wschat_lang_t *lang,
     first->len--;
     last->len--;
 
-    if (first->len == 0 && n > 1) {
+    apart = (first->len == 0 && n > 1);
+
+    if (apart) {
         value++;
         n--;
         first = &value[0];
@@ -187,15 +189,20 @@ ngx_wschat_if_condition(ngx_conf_t *cf, ngx_wschat_lang_t *lang,
         last = &value[n - 1];
     }
 
+    if (first->len == 0 && first == last && !apart) {
+        goto invalid;
+    }
+
     if (first->len && first->data[0] == '!') {
         cond->negative = 1;
         first->data++;
         first->len--;
+
+        if (first->len == 0) {
+            goto invalid;
+        }
     }
 
-    if (first->len == 0 && n < 3) {
-        goto invalid;
-    }
 
     if (n == 1) {
         cond->left = ngx_wschat_lang_template(cf, lang, first);

@@ -1115,7 +1115,15 @@ ngx_wschat_session_overdue(ngx_wschat_session_t *s, ngx_msec_t *next)
         return NGX_OK;
     }
 
-    if (s->in && s->run == NULL && s->in->start == NULL
+    if (s->run) {
+
+        /* the rest is for a client that is listened to: look again soon */
+
+        *next = ngx_min(*next, 1000);
+        return NGX_OK;
+    }
+
+    if (s->in && s->in->start == NULL
         && ngx_wschat_session_due(api->read_timeout, s->in->since))
     {
         ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
@@ -1126,25 +1134,25 @@ ngx_wschat_session_overdue(ngx_wschat_session_t *s, ngx_msec_t *next)
 
     if (s->pinged) {
 
-        if (ngx_wschat_session_due(api->ping_interval + api->pong_timeout,
-                                   s->last_read))
-        {
+        if (ngx_wschat_session_due(api->pong_timeout, s->last_read)) {
             ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
                           "client did not answer a ping in %M ms",
                           api->pong_timeout);
             return NGX_ERROR;
         }
 
-    } else if (s->run == NULL
-               && ngx_wschat_session_due(api->ping_interval, s->last_read))
-    {
+    } else if (ngx_wschat_session_due(api->ping_interval, s->last_read)) {
+
         if (ngx_wschat_session_control(s, NGX_WSCHAT_OP_PING, NULL, 0)
             != NGX_OK)
         {
             return NGX_ERROR;
         }
 
+        /* from here on it is the answer that is waited for */
+
         s->pinged = 1;
+        s->last_read = now;
 
         *next = ngx_min(*next, api->pong_timeout);
     }
