@@ -79,7 +79,7 @@ sub WSConversation::_client_ended {
 }
 
 
-# NAME reads-beside N: a process of its own reads N of {"n":N...}; has-read N: it
+# NAME reads-beside N: a process of its own reads N of {"n":...}; has-read N: it
 # has, and nothing else
 
 sub WSConversation::_client_reads_beside {
@@ -97,7 +97,7 @@ sub WSConversation::_client_reads_beside {
         while ($count < $n) {
             my ($got, $payload) = $ws->message;
 
-            if ($got ne 'text' || $payload !~ /^\{"n":"?$count\b/) {
+            if ($got ne 'text' || $payload !~ /^\{"n":/) {
                 syswrite $out, "$got " . substr $payload, 0, 100;
                 last;
             }
@@ -127,24 +127,38 @@ sub WSConversation::_client_has_read {
 }
 
 
-# NAME say N BYTES OTHER...: sends N messages, the next when all of them have got
-# the one before
+# freeze, thaw: nginx stands still, so that what is sent meanwhile comes at once
 
-sub WSConversation::_client_say {
+sub WSConversation::_do_freeze {
+    my ($self) = @_;
+    kill 'STOP', $self->{single} ? $self->{pid}->() : $self->_workers;
+}
+
+sub WSConversation::_do_thaw {
+    my ($self) = @_;
+    kill 'CONT', $self->{single} ? $self->{pid}->() : $self->_workers;
+}
+
+
+# NAME call ACTION N BYTES OTHER...: sends N messages, the next when all of them
+# have got what comes of the one before
+
+sub WSConversation::_client_call {
     my ($self, $who, $rest, $text) = @_;
 
-    my ($n, $bytes, @others) = split / /, $rest;
+    my ($action, $n, $bytes, @others) = split / /, $rest;
     my $pad = 'x' x $bytes;
     my $fault;
 
     MESSAGE:
     for my $i (0 .. $n - 1) {
-        $self->_ws($who)->frame(1, qq({"action":"say","n":$i,"pad":"$pad"}));
+        $self->_ws($who)->frame(1, qq({"action":"$action","n":$i,"pad":"$pad"}));
 
         for ($who, @others) {
             my ($got, $payload) = $self->_ws($_)->message;
 
-            next if $got eq 'text' && $payload eq qq({"n":$i,"pad":"$pad"});
+            next if $got eq 'text'
+                    && $payload =~ /^\{"\w+":$i,"pad":"$pad"\}\z/;
 
             $fault = "$_ got in round $i: $got $payload";
             last MESSAGE;
@@ -175,7 +189,7 @@ route $disconnect {
 slow connect $::slow /ws
 alice connect /ws
 bob connect apart=alice /ws
-alice say 300 1000 bob
+alice call say 300 1000 bob
 bob recv {"code":1008,"reason":"Too many messages are waiting"}
 log client is too slow: \\d+ bytes are waiting.*client: 127\\.0\\.0\\.1.*connection:
 until http GET /status => 200 "connections":2,
@@ -196,7 +210,7 @@ route $disconnect { send room=r '{"code":"$context.disconnectStatusCode"}'; }
 <<"END"
 slow connect $::slow /ws
 alice connect /ws
-alice say 300 1000
+alice call say 300 1000
 slow recv-rising
 slow came 60 299
 slow ended ^close 1008 Too many messages are waiting\$
@@ -218,11 +232,9 @@ route type { send room=r ephemeral '{"type":"$request.body.n","pad":"$request.bo
 slow connect $::slow /ws
 alice connect /ws
 # far more of these than the queue would hold
-repeat 1000 alice send {"action":"type","n":\${i},"pad":"\${x*1000}"}
-repeat 1000 alice recv-like ^\\{"type":\${i},
+alice call type 1000 1000
 # the others have room still
-repeat 50 alice send {"action":"say","n":\${i},"pad":"\${x*1000}"}
-repeat 50 alice recv-like ^\\{"n":\${i},
+alice call say 50 1000
 slow recv-rising 0.5
 slow came 50 50
 slow others-came 50 300
@@ -344,8 +356,7 @@ route $disconnect { send room=r '{"code":"$context.disconnectStatusCode"}'; }
 alice connect /ws
 a connect $::slow /ws
 b connect $::slow /ws
-repeat 100 alice send {"action":"say","n":\${i},"pad":"\${x*1000}"}
-repeat 100 alice recv-like ^\\{"n":\${i},
+alice call say 100 1000
 a abort
 alice recv {"code":1006}
 b hangup
@@ -398,7 +409,7 @@ CORE::join('', map { "s$_ connect $::slow /ws\n" } 1 .. 100)
 . <<"END"
 alice connect /ws
 bob connect apart=alice /ws
-alice say 200 1000 bob
+alice call say 200 1000 bob
 until http GET /status => 200 "connections":2,
 END
 
@@ -412,7 +423,7 @@ route type { send room=r ephemeral '{"n":"$request.body.n","pad":"$request.body.
 my $burst = sub {
     my ($action, $n) = @_;
     CORE::join '', map {
-        my $m = sprintf '{"action":"%s","n":%03d,"pad":"%s"}', $action, $_, 'x' x 1000;
+        my $m = sprintf '{"action":"%s","n":%d,"pad":"%s"}', $action, $_, 'x' x 1000;
         sprintf '81fe%04x00000000%s', length $m, unpack 'H*', $m;
     } 1 .. $n;
 };
@@ -438,15 +449,15 @@ carol recv-rising 0.5
 carol came 60 60
 END
 
-=== TEST 14: the same with the usual queue: a burst of 1.2 MB
+=== TEST 14: the same with the usual queue: 1.2 MB from many at once
 --- api
-route $connect { join r; }
+route $connect { if ($request.querystring.hear) { join r; } }
 route say { send room=r '{"n":"$request.body.n","pad":"$request.body.pad"}'; }
 --- ws eval
-<<"END"
-alice connect /ws
-bob connect with=alice /ws
-bob reads-beside 60
-repeat 60 alice send {"action":"say","n":\${i},"pad":"\${x*20000}"}
-bob has-read 60
-END
+my $m = sprintf '{"action":"say","n":1,"pad":"%s"}', 'x' x 1000;
+my $burst = sprintf('81fe%04x00000000%s', length $m, unpack 'H*', $m) x 48;
+CORE::join('', map { "c$_ connect /ws\n" } 1 .. 24)
+. "bob connect /ws?hear=1\nalice connect apart=bob /ws?hear=1\n"
+. "bob reads-beside 1152\nalice reads-beside 1152\nfreeze\n"
+. CORE::join('', map { "c$_ send-raw $burst\n" } 1 .. 24)
+. "thaw\nbob has-read 1152\nalice has-read 1152\n"

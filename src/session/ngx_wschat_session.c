@@ -601,6 +601,13 @@ ngx_wschat_session_message(ngx_wschat_session_t *s, u_char *data, size_t len,
         return NGX_OK;
     }
 
+    if (s->in) {
+
+        /* whatever comes next has read_timeout of its own */
+
+        s->in->since = ngx_wschat_session_now();
+    }
+
     s->messages_in++;
 
     rc = ngx_wschat_session_handlers->message(s, data, len);
@@ -1154,7 +1161,8 @@ ngx_wschat_session_overdue(ngx_wschat_session_t *s, ngx_msec_t *next)
         s->pinged = 1;
         s->last_read = now;
 
-        *next = ngx_min(*next, api->pong_timeout);
+        *next = ngx_min(*next, ngx_min(api->pong_timeout,
+                                       api->ping_interval));
     }
 
     return NGX_OK;
