@@ -32,7 +32,7 @@ static void ngx_wschat_hub_remove(ngx_wschat_member_t *m);
 static ngx_int_t ngx_wschat_hub_room(ngx_wschat_channel_t *ch,
     ngx_wschat_message_t *message, ngx_wschat_frame_t *frame);
 static void ngx_wschat_hub_fan_out(ngx_wschat_channel_t *ch,
-    ngx_wschat_frame_t *frame, const u_char *except);
+    ngx_wschat_frame_t *frame, const u_char *except, uint64_t offset);
 static ngx_int_t ngx_wschat_hub_hold(ngx_wschat_channel_t *ch,
     ngx_wschat_message_t *message, ngx_wschat_frame_t *frame);
 static void ngx_wschat_hub_release(ngx_wschat_channel_t *ch);
@@ -74,7 +74,7 @@ ngx_int_t
 ngx_wschat_hub_join(ngx_wschat_session_t *s, ngx_wschat_target_e kind,
     ngx_str_t *name, uint64_t epoch, uint64_t offset)
 {
-    ngx_uint_t             size;
+    ngx_uint_t             i, size;
     ngx_wschat_member_t   *m, **members;
     ngx_wschat_channel_t  *ch;
 
@@ -100,6 +100,10 @@ ngx_wschat_hub_join(ngx_wschat_session_t *s, ngx_wschat_target_e kind,
 
         ch->epoch = epoch;
         ch->offset = offset;
+
+        for (i = 0; i < ch->n; i++) {
+            ch->members[i]->from = 0;
+        }
     }
 
     if (ngx_wschat_hub_member(s, kind, name) != NULL) {
@@ -141,6 +145,7 @@ ngx_wschat_hub_join(ngx_wschat_session_t *s, ngx_wschat_target_e kind,
     m->channel = ch;
     m->next = s->members;
     m->index = ch->n;
+    m->from = offset;
 
     s->members = m;
     ch->members[ch->n++] = m;
@@ -308,7 +313,7 @@ ngx_wschat_hub_deliver(ngx_wschat_api_t *api, ngx_wschat_message_t *message)
         break;
 
     case NGX_WSCHAT_TO_USER:
-        ngx_wschat_hub_fan_out(ch, frame, message->except);
+        ngx_wschat_hub_fan_out(ch, frame, message->except, 1);
         break;
 
     case NGX_WSCHAT_TO_CONNECTION:
@@ -361,7 +366,7 @@ ngx_wschat_hub_room(ngx_wschat_channel_t *ch, ngx_wschat_message_t *message,
 
     ch->offset++;
 
-    ngx_wschat_hub_fan_out(ch, frame, message->except);
+    ngx_wschat_hub_fan_out(ch, frame, message->except, ch->offset);
 
     if (ch->nheld) {
         ngx_wschat_hub_release(ch);
@@ -373,13 +378,22 @@ ngx_wschat_hub_room(ngx_wschat_channel_t *ch, ngx_wschat_message_t *message,
 
 static void
 ngx_wschat_hub_fan_out(ngx_wschat_channel_t *ch, ngx_wschat_frame_t *frame,
-    const u_char *except)
+    const u_char *except, uint64_t offset)
 {
     ngx_uint_t             i;
+    ngx_wschat_member_t   *m;
     ngx_wschat_session_t  *s;
 
     for (i = 0; i < ch->n; i++) {
-        s = ch->members[i]->session;
+        m = ch->members[i];
+        s = m->session;
+
+        if (m->from >= offset) {
+
+            /* it joined later, and has this from the log */
+
+            continue;
+        }
 
         if (except && ngx_memcmp(s->id, except, NGX_WSCHAT_ID_LEN) == 0) {
             continue;
@@ -399,12 +413,11 @@ ngx_wschat_hub_hold(ngx_wschat_channel_t *ch, ngx_wschat_message_t *message,
     ngx_queue_t        *q;
     ngx_wschat_held_t  *held, *other;
 
-    if (ch->nheld == NGX_WSCHAT_HUB_HELD) {
+    if (ch->nheld == NGX_WSCHAT_HUB_HELD
+        || ch->bytes > NGX_WSCHAT_HUB_BYTES)
+    {
         ngx_wschat_hub_give_up(ch);
-
-        if (message->offset <= ch->offset) {
-            return NGX_OK;
-        }
+        return ngx_wschat_hub_room(ch, message, frame);
     }
 
     held = ngx_alloc(sizeof(ngx_wschat_held_t), ngx_cycle->log);
@@ -447,6 +460,7 @@ ngx_wschat_hub_hold(ngx_wschat_channel_t *ch, ngx_wschat_message_t *message,
     ngx_queue_insert_after(q, &held->queue);
 
     ch->nheld++;
+    ch->bytes += frame->len;
     ngx_wschat_hub_stats.held++;
 
     return NGX_OK;
@@ -472,11 +486,13 @@ ngx_wschat_hub_release(ngx_wschat_channel_t *ch)
 
         ngx_queue_remove(q);
         ch->nheld--;
+        ch->bytes -= held->frame->len;
 
         if (held->offset == ch->offset + 1) {
             ch->offset++;
             ngx_wschat_hub_fan_out(ch, held->frame,
-                                   held->has_except ? held->except : NULL);
+                                   held->has_except ? held->except : NULL,
+                                   ch->offset);
         }
 
         ngx_wschat_frame_unref(held->frame);

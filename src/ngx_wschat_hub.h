@@ -26,6 +26,7 @@
 
 #define NGX_WSCHAT_HUB_GAP   1000         /* ms */
 #define NGX_WSCHAT_HUB_HELD  1024         /* messages of a room */
+#define NGX_WSCHAT_HUB_BYTES (8 * 1024 * 1024)
 
 
 /* a session's membership; a session's memberships are a list, newest first */
@@ -37,6 +38,8 @@ struct ngx_wschat_member_s {
     ngx_wschat_channel_t   *channel;
     ngx_wschat_member_t    *next;
     ngx_uint_t              index;        /* in channel->members */
+    uint64_t                from;         /* room: it has joined behind this
+                                             offset */
 };
 
 struct ngx_wschat_channel_s {
@@ -50,6 +53,7 @@ struct ngx_wschat_channel_s {
     uint64_t                offset;       /* of the last delivered message */
     ngx_queue_t             held;         /* early messages, by offset */
     ngx_uint_t              nheld;
+    size_t                  bytes;        /* of the held ones */
     ngx_queue_t             gaps;         /* in the queue of those waiting */
     ngx_msec_t              since;        /* when the oldest wait began */
 };
@@ -65,8 +69,10 @@ ngx_int_t ngx_wschat_hub_init_process(ngx_cycle_t *cycle);
 
 /*
  * The session becomes a member of the room or the user's channel; "epoch"
- * and "offset" are the room's, as "join" of the store gave them.  Joining
- * twice is NGX_OK and updates them.  NGX_ERROR: no memory.
+ * and "offset" are the room's, as "join" of the store gave them: what is of
+ * this offset or before is not delivered to the session.  A member that joins
+ * again stays as it is; but if the epoch is another one, the channel begins
+ * anew with it.  NGX_ERROR: no memory.
  */
 ngx_int_t ngx_wschat_hub_join(ngx_wschat_session_t *s,
     ngx_wschat_target_e kind, ngx_str_t *name, uint64_t epoch,

@@ -180,112 +180,7 @@ a recv-none
 d recv-none
 e recv-none
 
-=== TEST 6: a user, on as many connections as there are
---- ws
-a1 connect /ws?u=alice
-a2 connect apart=a1 /ws?u=alice
-a3 connect /ws?u=alice
-bob connect apart=a2 /ws?u=bob
-bob send {"action":"to","u":"alice","t":"hi"}
-bob recv done
-a1 recv hi
-a2 recv hi
-a3 recv hi
-bob recv-none
-a2 send {"action":"toothers","u":"alice","t":"my other ones"}
-a2 recv done
-a1 recv my other ones
-a3 recv my other ones
-a2 recv-none
-a2 send {"action":"to","u":"alice","t":"all of me"}
-a2 recv all of me
-a2 recv done
-a1 recv all of me
-a3 recv all of me
-bob send {"action":"toothers","u":"alice","t":"not me anyway"}
-bob recv done
-a1 recv not me anyway
-a2 recv not me anyway
-a3 recv not me anyway
-# names are case-sensitive
-bob send {"action":"to","u":"Alice","t":"x"}
-bob recv done
-a1 abort
-a3 close 1000
-bob send {"action":"to","u":"alice","t":"still there"}
-bob recv done
-a2 recv still there
-
-=== TEST 7: a user changes names
---- ws
-alice connect /ws?u=alice
-bob connect apart=alice /ws?u=bob
-alice send {"action":"user","u":"carol"}
-alice recv ok
-bob send {"action":"to","u":"alice","t":"old"}
-bob recv done
-bob send {"action":"to","u":"carol","t":"new"}
-bob recv done
-alice recv new
-# again the same
-alice send {"action":"user","u":"carol"}
-alice recv ok
-bob send {"action":"to","u":"carol","t":"once"}
-bob recv done
-alice recv once
-# no user any more
-alice send {"action":"user"}
-alice recv ok
-bob send {"action":"to","u":"carol","t":"none"}
-bob recv done
-alice send {"action":"user","u":""}
-alice recv ok
-bob send {"action":"to","u":"","t":"none"}
-bob recv done
-# the text of any value
-alice send {"action":"user","u":5}
-alice recv ok
-bob send {"action":"to","u":"5","t":"five"}
-bob recv done
-alice recv five
-bob send {"action":"to","u":5,"t":"also five"}
-bob recv done
-alice recv also five
-alice send {"action":"user","u":"q\"\\\u00fc\ud83d\ude00\u0000"}
-alice recv ok
-bob send {"action":"to","u":"q\u0022\\ü😀\u0000","t":"odd"}
-bob recv done
-alice recv odd
-alice send {"action":"user","u":"${x*256}"}
-alice recv ok
-bob send {"action":"to","u":"${x*256}","t":"long"}
-bob recv done
-alice recv long
-alice send {"action":"user","u":"${x*257}"}
-alice recv-like ^\{"message": "Internal server error"
-
-=== TEST 8: a user's name that was refused leaves the one before
---- api
-route user { set $connection.user $request.body.u; reply ok; }
-route who { reply '{"user":"$connection.user"}'; }
-route to { send user=$request.body.u '$request.body.t'; reply done; }
-route join { join r; reply '$members.user'; }
---- ws
-alice connect /ws
-bob connect apart=alice /ws
-alice send {"action":"user","u":"alice"}
-alice recv ok
-alice send {"action":"user","u":"${x*257}"}
-alice recv-like ^\{"message": "Internal server error"
-alice send {"action":"who"}
-alice recv {"user":"alice"}
-alice send {"action":"join"}
-alice recv ["alice"]
-bob send {"action":"to","u":"alice","t":"hi"}
-bob recv done
-alice recv hi
-
-=== TEST 9: one connection, on whichever worker
+=== TEST 6: one connection, on whichever worker
 --- ws
 alice connect /ws
 bob connect apart=alice /ws
@@ -317,7 +212,7 @@ alice recv-eof
 carol send {"action":"conn","id":"${alice.id}","t":"gone"}
 carol recv done
 
-=== TEST 10: reply and send are in order
+=== TEST 7: reply and send are in order
 --- api
 route join { join x; reply joined; }
 route o {
@@ -349,7 +244,7 @@ alice recv 9
 repeat 81 alice recv-like ^[1-9]$
 alice recv-none
 
-=== TEST 11: messages of one connection are worked on one after the other
+=== TEST 8: messages of one connection are worked on one after the other
 --- api
 route slow { delay 200ms; reply '$request.body.n'; }
 route fast { reply '$request.body.n'; }
@@ -370,7 +265,7 @@ alice recv 3
 alice recv 4
 repeat 100 alice recv 5
 
-=== TEST 12: nothing is sent where the body is a reference without a value
+=== TEST 9: nothing is sent where the body is a reference without a value
 --- ws
 alice connect /ws
 bob connect apart=alice /ws
@@ -391,7 +286,7 @@ alice recv-len 0
 alice recv done
 bob recv-len 0
 
-=== TEST 13: a message that was not sent has no offset
+=== TEST 10: a message that was not sent has no offset
 --- api
 route join { join x; reply ok; }
 route json { send room=x '"$request.body.t"'; }
@@ -408,7 +303,7 @@ alice recv null
 alice send {"action":"off"}
 alice recv 3
 
-=== TEST 14: long messages across workers
+=== TEST 11: long messages across workers
 --- api
 send_queue 4m;
 route join { join x; reply ok; }
@@ -447,7 +342,7 @@ alice recv after
 bob recv after
 carol recv after
 
-=== TEST 15: send in $connect and $disconnect
+=== TEST 12: send in $connect and $disconnect
 --- api
 route $connect {
     set $connection.user $arg_u;
@@ -486,7 +381,7 @@ watch recv ["room","alice","goes"]
 watch recv ["user","alice","goes"]
 watch recv ["all","alice","goes"]
 
-=== TEST 16: ephemeral messages are dropped for a client that does not read, others are not
+=== TEST 13: ephemeral messages are dropped for a client that does not read, others are not
 --- api
 send_queue 64k;
 route join { join x; reply ok; }
@@ -509,7 +404,7 @@ bob recv {"n":"now"}
 alice recv {"n":"now"}
 no-log too slow
 
-=== TEST 17: ephemeral messages come in order to those who read
+=== TEST 14: ephemeral messages come in order to those who read
 --- api
 route join { join x; reply ok; }
 route e { send room=x ephemeral '$room.offset'; reply '$request.body.n'; }

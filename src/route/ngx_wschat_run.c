@@ -18,6 +18,7 @@
 
 #define NGX_WSCHAT_RUN_POOL    1024
 #define NGX_WSCHAT_RUN_TOKENS  4096       /* kept with a run not in use */
+#define NGX_WSCHAT_RUN_SPARE   16         /* runs not in use that are kept */
 
 
 static ngx_wschat_run_t *ngx_wschat_run_create(ngx_wschat_api_t *api,
@@ -29,10 +30,15 @@ static void ngx_wschat_run_resume(ngx_wschat_run_t *run);
 static ngx_int_t ngx_wschat_run_next(ngx_wschat_run_t *run);
 static ngx_int_t ngx_wschat_run_fetch(ngx_wschat_run_t *run,
     ngx_wschat_step_t *step);
+static ngx_int_t ngx_wschat_run_push(ngx_wschat_run_t *run,
+    ngx_wschat_block_t *block);
 static void ngx_wschat_run_unwind(ngx_wschat_run_t *run, ngx_uint_t failed);
+static void ngx_wschat_run_abort(ngx_wschat_run_t *run);
+static void ngx_wschat_run_fail(ngx_wschat_run_t *run);
 static void ngx_wschat_run_pop(ngx_wschat_run_t *run);
 static ngx_int_t ngx_wschat_run_do(ngx_wschat_run_t *run);
 static ngx_int_t ngx_wschat_run_do_connect(ngx_wschat_run_t *run);
+static ngx_int_t ngx_wschat_run_do_accept(ngx_wschat_run_t *run);
 static ngx_int_t ngx_wschat_run_do_leave(ngx_wschat_run_t *run,
     ngx_wschat_todo_t *todo);
 static ngx_int_t ngx_wschat_run_do_event(ngx_wschat_run_t *run,
@@ -42,6 +48,8 @@ static ngx_int_t ngx_wschat_run_do_end(ngx_wschat_run_t *run,
 static ngx_int_t ngx_wschat_run_do_disconnect(ngx_wschat_run_t *run);
 static void ngx_wschat_run_error_frame(ngx_wschat_run_t *run, char *message);
 static ngx_wschat_orphan_t *ngx_wschat_run_bereave(ngx_wschat_session_t *s);
+static void ngx_wschat_run_bequeath(ngx_wschat_run_t *run,
+    ngx_wschat_orphan_t *orphan);
 static void ngx_wschat_run_orphan_done(ngx_wschat_run_t *run);
 static void ngx_wschat_run_disconnect(ngx_wschat_api_t *api,
     ngx_wschat_orphan_t *orphan, ngx_wschat_end_t *end);
@@ -51,6 +59,7 @@ static void ngx_wschat_run_timer_handler(ngx_event_t *ev);
 
 
 static ngx_wschat_run_t  *ngx_wschat_run_free;
+static ngx_uint_t         ngx_wschat_run_nfree;
 static ngx_wschat_buf_t   ngx_wschat_run_bufs[NGX_WSCHAT_RUN_BUFS];
 static ngx_wschat_buf_t   ngx_wschat_run_key;
 
@@ -74,6 +83,7 @@ ngx_wschat_run_create(ngx_wschat_api_t *api, ngx_wschat_session_t *s,
 
     if (run) {
         ngx_wschat_run_free = run->next;
+        ngx_wschat_run_nfree--;
 
     } else {
         run = ngx_calloc(sizeof(ngx_wschat_run_t), ngx_cycle->log);
@@ -100,6 +110,7 @@ ngx_wschat_run_create(ngx_wschat_api_t *api, ngx_wschat_session_t *s,
 
     run->parsed = NULL;
     run->depth = 0;
+    run->hooks = 0;
     run->steps = 0;
     run->phase = 0;
     run->fetched = 0;
@@ -125,6 +136,7 @@ ngx_wschat_run_create(ngx_wschat_api_t *api, ngx_wschat_session_t *s,
     run->full = 0;
     run->accepted = 0;
     run->leaving = 0;
+    run->no_hooks = 0;
 
     return run;
 }
@@ -133,6 +145,13 @@ ngx_wschat_run_create(ngx_wschat_api_t *api, ngx_wschat_session_t *s,
 void
 ngx_wschat_run_release(ngx_wschat_run_t *run)
 {
+    if (ngx_wschat_run_nfree == NGX_WSCHAT_RUN_SPARE) {
+        ngx_wschat_json_free(&run->json);
+        ngx_destroy_pool(run->pool);
+        ngx_free(run);
+        return;
+    }
+
     ngx_reset_pool(run->pool);
 
     if (run->json.nalloc > NGX_WSCHAT_RUN_TOKENS) {
@@ -141,6 +160,7 @@ ngx_wschat_run_release(ngx_wschat_run_t *run)
 
     run->next = ngx_wschat_run_free;
     ngx_wschat_run_free = run;
+    ngx_wschat_run_nfree++;
 }
 
 
@@ -314,15 +334,49 @@ ngx_wschat_run_cancel(ngx_wschat_run_t *run)
 
     s = run->session;
 
-    run->orphan = ngx_wschat_run_bereave(s);
-    run->id = run->orphan ? run->orphan->peer.id : NULL;
-    run->session = NULL;
+    ngx_wschat_run_bequeath(run, ngx_wschat_run_bereave(s));
+
     run->request = NULL;
-    run->log = ngx_cycle->log;
     run->done = ngx_wschat_run_orphan_done;
+    run->accepted = 0;
     run->status = 0;
 
     ngx_wschat_session_discard(s);
+}
+
+
+/* the run, and an operation under way, go on without the session */
+
+static void
+ngx_wschat_run_bequeath(ngx_wschat_run_t *run, ngx_wschat_orphan_t *orphan)
+{
+    static u_char  nobody[NGX_WSCHAT_ID_LEN];
+
+    run->session = NULL;
+    run->orphan = orphan;
+    run->log = ngx_cycle->log;
+
+    if (orphan) {
+        run->id = orphan->peer.id;
+
+    } else {
+
+        /* no memory: its steps are not run any more */
+
+        run->id = nobody;
+        run->depth = 0;
+        run->hooks = 0;
+        run->leaving = 1;
+        run->todo = NULL;
+        run->todo_last = &run->todo;
+    }
+
+    run->op.id = run->id;
+    run->op.log = run->log;
+
+    if (run->op.message.except) {
+        run->op.message.except = run->id;
+    }
 }
 
 
@@ -339,8 +393,7 @@ ngx_wschat_run_ended(ngx_wschat_session_t *s, ngx_wschat_end_t *end)
                       "no memory to run $disconnect");
 
         if (s->run) {
-            s->run->session = NULL;
-            s->run->log = ngx_cycle->log;
+            ngx_wschat_run_bequeath(s->run, NULL);
             s->run->done = ngx_wschat_run_release;
         }
 
@@ -354,10 +407,8 @@ ngx_wschat_run_ended(ngx_wschat_session_t *s, ngx_wschat_end_t *end)
 
     /* a message is still being worked on */
 
-    s->run->session = NULL;
-    s->run->orphan = orphan;
-    s->run->id = orphan->peer.id;
-    s->run->log = ngx_cycle->log;
+    ngx_wschat_run_bequeath(s->run, orphan);
+
     s->run->end.code = end->code;
 
     reason = end->reason;
@@ -392,6 +443,7 @@ ngx_wschat_run_bereave(ngx_wschat_session_t *s)
     }
 
     orphan->pool = pool;
+    orphan->accepted = 1;
 
     ngx_wschat_session_peer(s, &orphan->peer);
 
@@ -514,7 +566,7 @@ ngx_wschat_run_disconnect(ngx_wschat_api_t *api, ngx_wschat_orphan_t *orphan,
 
     (void) ngx_wschat_run_copy(run, &run->end.reason, &end->reason);
 
-    if (api->on_disconnect) {
+    if (api->on_disconnect && orphan->accepted) {
         (void) ngx_wschat_run_block(run, &api->on_disconnect->block);
     }
 
@@ -571,12 +623,25 @@ ngx_wschat_run_go(ngx_wschat_run_t *run)
 
             if (run->in == NGX_WSCHAT_IN_CONNECT) {
 
+                if (run->accepted) {
+                    return NGX_OK;
+                }
+
                 run->accepted = (run->session && !run->failed
                                  && run->status >= NGX_HTTP_OK
                                  && run->status < NGX_HTTP_SPECIAL_RESPONSE);
 
                 if (run->accepted) {
-                    return NGX_OK;
+
+                    if (run->api->on_connect == NULL
+                        || ngx_wschat_run_todo(run, NGX_WSCHAT_TODO_ACCEPT, 0,
+                                               NULL, 0, NULL)
+                           != NGX_OK)
+                    {
+                        return NGX_OK;
+                    }
+
+                    continue;
                 }
 
             } else if (run->in != NGX_WSCHAT_IN_DISCONNECT) {
@@ -660,7 +725,7 @@ ngx_wschat_run_next(ngx_wschat_run_t *run)
 
     if (run->steps == NGX_WSCHAT_RUN_STEPS) {
         (void) ngx_wschat_run_failed(run, NGX_LOG_ERR, "too many steps");
-        ngx_wschat_run_unwind(run, 1);
+        ngx_wschat_run_abort(run);
         return NGX_OK;
     }
 
@@ -759,10 +824,32 @@ ngx_wschat_run_unwind(ngx_wschat_run_t *run, ngx_uint_t failed)
 
     } while (run->depth && !hook);
 
-    if (!failed || hook) {
-        return;
+    if (failed && !hook) {
+        ngx_wschat_run_fail(run);
+    }
+}
+
+
+/* hooks cause one another without end: all ends, only rooms are still left */
+
+static void
+ngx_wschat_run_abort(ngx_wschat_run_t *run)
+{
+    run->no_hooks = 1;
+    run->phase = 0;
+    run->fetched = 0;
+
+    while (run->depth) {
+        ngx_wschat_run_pop(run);
     }
 
+    ngx_wschat_run_fail(run);
+}
+
+
+static void
+ngx_wschat_run_fail(ngx_wschat_run_t *run)
+{
     run->failed = 1;
 
     if (run->in == NGX_WSCHAT_IN_MESSAGE) {
@@ -782,6 +869,7 @@ ngx_wschat_run_pop(ngx_wschat_run_t *run)
         return;
     }
 
+    run->hooks--;
     run->here = level->here;
 
     if (level->ended
@@ -819,6 +907,15 @@ ngx_wschat_run_block(ngx_wschat_run_t *run, ngx_wschat_block_t *block)
         }
     }
 
+    return ngx_wschat_run_push(run, block);
+}
+
+
+static ngx_int_t
+ngx_wschat_run_push(ngx_wschat_run_t *run, ngx_wschat_block_t *block)
+{
+    ngx_wschat_level_t  *level;
+
     if (run->depth == NGX_WSCHAT_RUN_DEPTH) {
         return ngx_wschat_run_failed(run, NGX_LOG_ERR,
                                      "too many blocks within blocks");
@@ -842,7 +939,9 @@ ngx_wschat_run_todo(ngx_wschat_run_t *run, ngx_wschat_todo_e kind,
 
     /* most events are nobody's concern */
 
-    if (kind == NGX_WSCHAT_TODO_EVENT && run->api->on[event] == NULL) {
+    if (kind == NGX_WSCHAT_TODO_EVENT
+        && (run->api->on[event] == NULL || run->no_hooks))
+    {
 
         if (ended == NULL) {
             return NGX_OK;
@@ -933,6 +1032,10 @@ ngx_wschat_run_do(ngx_wschat_run_t *run)
         rc = ngx_wschat_run_do_connect(run);
         break;
 
+    case NGX_WSCHAT_TODO_ACCEPT:
+        rc = ngx_wschat_run_do_accept(run);
+        break;
+
     case NGX_WSCHAT_TODO_LEAVE:
         rc = ngx_wschat_run_do_leave(run, todo);
         break;
@@ -976,6 +1079,8 @@ ngx_wschat_run_do_connect(ngx_wschat_run_t *run)
         ngx_wschat_run_op(run);
         ngx_wschat_session_peer(run->session, &run->op.peer);
 
+        run->op.accepted = (run->api->on_connect == NULL);
+
         ua = run->request->headers_in.user_agent;
 
         if (ua) {
@@ -1000,7 +1105,7 @@ ngx_wschat_run_do_connect(ngx_wschat_run_t *run)
             run->session->stored = 1;
         }
 
-        if (run->request && ngx_wschat_ref_capture(run) == NGX_OK) {
+        if (run->session == NULL || ngx_wschat_ref_capture(run) == NGX_OK) {
             return NGX_OK;
         }
 
@@ -1012,6 +1117,31 @@ ngx_wschat_run_do_connect(ngx_wschat_run_t *run)
     run->depth = 0;
 
     return NGX_OK;
+}
+
+
+/*
+ * The store is told that there will be a session, so that whoever finds it
+ * without its worker runs $disconnect.
+ */
+
+static ngx_int_t
+ngx_wschat_run_do_accept(ngx_wschat_run_t *run)
+{
+    if (run->phase) {
+        return run->op.rc;
+    }
+
+    if (run->session == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_wschat_run_op(run);
+    ngx_wschat_session_peer(run->session, &run->op.peer);
+
+    run->op.accepted = 1;
+
+    return ngx_wschat_run_start(run, run->api->store->connect);
 }
 
 
@@ -1071,14 +1201,19 @@ ngx_wschat_run_do_event(ngx_wschat_run_t *run, ngx_wschat_todo_t *todo)
     ngx_wschat_here_t   *here;
     ngx_wschat_level_t  *level;
 
-    if (ngx_wschat_run_block(run, &run->api->on[todo->event]->block)
-        != NGX_OK)
+    if (!run->no_hooks
+        && ngx_wschat_run_push(run, &run->api->on[todo->event]->block)
+           != NGX_OK)
     {
-        if (todo->ended) {
-            return ngx_wschat_run_do_end(run, todo);
-        }
+        ngx_wschat_run_abort(run);
+    }
 
-        return NGX_OK;
+    if (run->no_hooks) {
+        return todo->ended ? ngx_wschat_run_do_end(run, todo) : NGX_OK;
+    }
+
+    if (run->hooks++ == 0) {
+        run->steps = 0;
     }
 
     level = &run->levels[run->depth - 1];

@@ -44,7 +44,8 @@
 
 
 #define NGX_WSCHAT_RUN_DEPTH      64      /* blocks within blocks */
-#define NGX_WSCHAT_RUN_STEPS      1000    /* of one run, hooks included */
+#define NGX_WSCHAT_RUN_STEPS      1000    /* of a route and of a hook, with the
+                                             hooks that they cause */
 
 
 /*
@@ -74,6 +75,7 @@ struct ngx_wschat_step_s {
 
 typedef enum {
     NGX_WSCHAT_TODO_CONNECT = 0,          /* tell the store of the newcomer */
+    NGX_WSCHAT_TODO_ACCEPT,               /* and that it is let in */
     NGX_WSCHAT_TODO_LEAVE,                /* leave the room */
     NGX_WSCHAT_TODO_EVENT,                /* run the hook, if there is one */
     NGX_WSCHAT_TODO_END,                  /* free an ended room's remains */
@@ -146,6 +148,7 @@ struct ngx_wschat_run_s {
 
     ngx_wschat_level_t        levels[NGX_WSCHAT_RUN_DEPTH];
     ngx_uint_t                depth;
+    ngx_uint_t                hooks;      /* of the levels, those of hooks */
     ngx_uint_t                steps;
     ngx_uint_t                phase;
     ngx_uint_t                fetched;    /* references of this step */
@@ -179,6 +182,7 @@ struct ngx_wschat_run_s {
     unsigned                  full:1;     /* the store refused a newcomer */
     unsigned                  accepted:1; /* $connect: answer with 101 */
     unsigned                  leaving:1;  /* rooms are left, then the end */
+    unsigned                  no_hooks:1; /* they have run wild */
 };
 
 

@@ -39,7 +39,7 @@ ngx_wschat_step_send(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_wschat_lang_t *lang = conf;
 
-    ngx_str_t          *value, *stored, name, record;
+    ngx_str_t          *value, name, record;
     ngx_uint_t          i;
     ngx_wschat_send_t  *send;
 
@@ -53,7 +53,6 @@ ngx_wschat_step_send(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_str_null(&name);
     ngx_str_null(&record);
-    stored = NULL;
 
     if (ngx_wschat_lang_is(&value[1], "self")) {
         send->self = 1;
@@ -91,7 +90,6 @@ ngx_wschat_step_send(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         } else if (ngx_wschat_lang_option(&value[i], "store", &record)) {
             send->store = 1;
-            stored = &value[i];
 
         } else {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -121,7 +119,7 @@ ngx_wschat_step_send(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     lang->late = (send->target == NGX_WSCHAT_TO_ROOM && !send->self);
 
     if (record.data) {
-        send->record = ngx_wschat_lang_value(cf, lang, stored, &record);
+        send->record = ngx_wschat_lang_template(cf, lang, &record);
         if (send->record == NULL) {
             return NGX_CONF_ERROR;
         }

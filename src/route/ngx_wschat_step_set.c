@@ -33,7 +33,7 @@ static ngx_int_t ngx_wschat_set_value(ngx_wschat_run_t *run,
     ngx_wschat_template_t *tpl, ngx_wschat_value_t *v);
 static ngx_int_t ngx_wschat_set_attr(ngx_wschat_run_t *run,
     ngx_wschat_set_t *set);
-static ngx_int_t ngx_wschat_set_user(ngx_wschat_run_t *run, ngx_str_t *json);
+static ngx_int_t ngx_wschat_set_user(ngx_wschat_run_t *run, ngx_str_t *name);
 
 
 char *
@@ -214,18 +214,18 @@ ngx_wschat_set_value(ngx_wschat_run_t *run, ngx_wschat_template_t *tpl,
 }
 
 
+/*
+ * The store first, which may refuse; then the worker's own memory.  When the
+ * store had to be waited for, the value is worked out once more.
+ */
+
 static ngx_int_t
 ngx_wschat_set_attr(ngx_wschat_run_t *run, ngx_wschat_set_t *set)
 {
     ngx_int_t            rc;
-    ngx_str_t            json;
-    ngx_wschat_buf_t     b;
+    ngx_str_t            json, name;
+    ngx_wschat_buf_t     b, text;
     ngx_wschat_value_t   v;
-
-    if (run->phase) {
-        rc = run->op.rc;
-        goto done;
-    }
 
     if (run->session == NULL) {
 
@@ -239,24 +239,26 @@ ngx_wschat_set_attr(ngx_wschat_run_t *run, ngx_wschat_set_t *set)
     }
 
     ngx_wschat_buf_init(&b, NGX_WSCHAT_MAX_VALUE);
+    ngx_wschat_buf_init(&text, NGX_WSCHAT_MAX_VALUE);
 
-    if (ngx_wschat_value_append_json(&b, &v) != NGX_OK) {
-        ngx_wschat_buf_free(&b);
-        return ngx_wschat_run_failed(run, NGX_LOG_INFO,
-                                     "the value of an attribute is too long");
+    ngx_str_null(&name);
+
+    if (ngx_wschat_value_append_json(&b, &v) != NGX_OK
+        || (set->user && ngx_wschat_value_str(&v, &text, &name) != NGX_OK)
+        || name.len > NGX_WSCHAT_MAX_NAME)
+    {
+        rc = ngx_wschat_run_failed(run, NGX_LOG_INFO,
+                                   "the value of an attribute is too long");
+        goto done;
     }
 
     json.data = b.start;
     json.len = ngx_wschat_buf_len(&b);
 
-    rc = ngx_wschat_attr_set(&run->session->attrs, &set->attr, &json,
-                             run->log);
+    if (run->phase) {
+        rc = run->op.rc;
 
-    if (rc == NGX_OK && set->user) {
-        rc = ngx_wschat_set_user(run, &json);
-    }
-
-    if (rc == NGX_OK) {
+    } else {
         ngx_wschat_run_op(run);
 
         run->op.name = set->attr;
@@ -265,29 +267,38 @@ ngx_wschat_set_attr(ngx_wschat_run_t *run, ngx_wschat_set_t *set)
         rc = ngx_wschat_run_start(run, run->api->store->set);
     }
 
-    ngx_wschat_buf_free(&b);
+    if (rc == NGX_AGAIN) {
+        goto done;
+    }
+
+    if (rc != NGX_OK) {
+        rc = ngx_wschat_run_failed(run, NGX_LOG_ERR,
+                                   rc == NGX_BUSY ? "the store is full"
+                                   : "the store did not take the attribute");
+        goto done;
+    }
+
+    rc = ngx_wschat_attr_set(&run->session->attrs, &set->attr, &json,
+                             run->log);
+
+    if (rc == NGX_OK && set->user) {
+        rc = ngx_wschat_set_user(run, &name);
+    }
 
 done:
 
-    if (rc == NGX_OK || rc == NGX_AGAIN) {
-        return rc;
-    }
+    ngx_wschat_buf_free(&b);
+    ngx_wschat_buf_free(&text);
 
-    return ngx_wschat_run_failed(run, NGX_LOG_ERR,
-                                 rc == NGX_BUSY ? "the store is full"
-                                 : "the store did not take the attribute");
+    return rc;
 }
 
 
-/* the session is found by its user's name, too */
+/* the session is found by its user's name, too; an empty one is none */
 
 static ngx_int_t
-ngx_wschat_set_user(ngx_wschat_run_t *run, ngx_str_t *json)
+ngx_wschat_set_user(ngx_wschat_run_t *run, ngx_str_t *name)
 {
-    ngx_int_t             rc;
-    ngx_str_t             name;
-    ngx_wschat_buf_t      b;
-    ngx_wschat_value_t    v;
     ngx_wschat_member_t  *m, *next;
 
     for (m = run->session->members; m; m = next) {
@@ -299,28 +310,9 @@ ngx_wschat_set_user(ngx_wschat_run_t *run, ngx_str_t *json)
         }
     }
 
-    if (json->len == 0) {
+    if (name->len == 0) {
         return NGX_OK;
     }
 
-    ngx_wschat_buf_init(&b, NGX_WSCHAT_MAX_VALUE);
-    ngx_wschat_value_json(&v, json->data, json->len);
-
-    rc = ngx_wschat_value_str(&v, &b, &name);
-
-    if (rc == NGX_OK && name.len) {
-
-        if (name.len > NGX_WSCHAT_MAX_NAME) {
-            rc = ngx_wschat_run_failed(run, NGX_LOG_INFO,
-                                       "the user's name is too long");
-
-        } else {
-            rc = ngx_wschat_hub_join(run->session, NGX_WSCHAT_TO_USER, &name,
-                                     0, 0);
-        }
-    }
-
-    ngx_wschat_buf_free(&b);
-
-    return rc;
+    return ngx_wschat_hub_join(run->session, NGX_WSCHAT_TO_USER, name, 0, 0);
 }

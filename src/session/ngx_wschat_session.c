@@ -215,6 +215,13 @@ ngx_wschat_session_discard(ngx_wschat_session_t *s)
 void
 ngx_wschat_session_resume(ngx_wschat_session_t *s)
 {
+    if (s->in && s->state == NGX_WSCHAT_OPEN) {
+
+        /* the client has waited for us */
+
+        s->in->since = ngx_wschat_session_now();
+    }
+
     ngx_post_event(s->connection->read, &ngx_posted_events);
 }
 
@@ -729,20 +736,33 @@ ngx_wschat_session_in_free(ngx_wschat_session_t *s)
 ngx_int_t
 ngx_wschat_session_send(ngx_wschat_session_t *s, ngx_wschat_frame_t *frame)
 {
-    size_t  bytes;
+    size_t  limit;
 
     if (s->state > NGX_WSCHAT_OPEN) {
         return NGX_ERROR;
     }
 
-    if (s->out) {
-        bytes = s->out->bytes + frame->len + NGX_WSCHAT_OUT_COST;
+    limit = frame->ephemeral ? s->api->send_queue / 2 : s->api->send_queue;
 
-        if (frame->ephemeral && bytes > s->api->send_queue / 2) {
+    if (s->out && s->out->bytes + frame->len > limit
+        && s->state == NGX_WSCHAT_OPEN && s->connection->write->ready)
+    {
+        /* perhaps we are fast, and not the client slow */
+
+        if (ngx_wschat_out_flush(s) == NGX_ERROR) {
+            s->state = NGX_WSCHAT_CLOSED;
+            ngx_post_event(s->connection->write, &ngx_posted_events);
+            return NGX_ERROR;
+        }
+    }
+
+    if (s->out && s->out->n && s->out->bytes + frame->len > limit) {
+
+        if (frame->ephemeral) {
             return NGX_DECLINED;
         }
 
-        if (bytes > s->api->send_queue && s->out->n) {
+        if (s->state == NGX_WSCHAT_OPEN) {
             ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
                           "client is too slow: %uz bytes are waiting",
                           s->out->bytes);

@@ -105,6 +105,10 @@ ngx_wschat_upgrade(ngx_http_request_t *r, ngx_wschat_place_t *place)
                                 ngx_wschat_upgrade_connected, u);
 
     if (rc == NGX_ERROR) {
+        ngx_wschat_log_client_free(u->session);
+        ngx_wschat_session_discard(u->session);
+        u->session = NULL;
+
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

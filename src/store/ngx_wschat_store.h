@@ -97,6 +97,8 @@ struct ngx_wschat_op_s {
     unsigned              want_since:1;
     unsigned              want_history:1;
 
+    unsigned              accepted:1;          /* connect: $connect is over */
+
     unsigned              last:1;              /* leave: nobody else of this
                                                   worker is in the room */
 
@@ -136,7 +138,9 @@ typedef ngx_int_t (*ngx_wschat_store_pt)(ngx_wschat_op_t *op);
 
 
 /*
- * connect     op->peer: a connection is there.  BUSY: the store is full.
+ * connect     op->peer: a connection is there; "accepted" says that it will
+ *             get its 101, and may be told later, with a second call.  BUSY:
+ *             the store is full.
  * disconnect  op->id: forget it; memberships that are left are dropped
  *             without further ado.
  * set         op->id: attribute op->name gets op->value, a JSON text; an empty
@@ -198,6 +202,7 @@ typedef struct {
     ngx_wschat_attr_t    *attrs;
     ngx_str_t            *rooms;               /* in order of joining */
     ngx_uint_t            nrooms;
+    unsigned              accepted:1;          /* it got its 101 */
 } ngx_wschat_orphan_t;
 
 typedef struct {

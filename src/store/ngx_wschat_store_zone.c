@@ -63,31 +63,37 @@ ngx_wschat_store_t  ngx_wschat_store_zone = {
 static ngx_str_t  ngx_wschat_zone_user_key = ngx_string("user");
 
 
-/* An id is there already if the zone was restored meanwhile. */
+/* An id is there already if it is accepted now, or the zone was restored. */
 
 static ngx_int_t
 ngx_wschat_zone_op_connect(ngx_wschat_op_t *op)
 {
-    ngx_int_t              rc;
-    ngx_wschat_zone_t     *zone;
-    ngx_wschat_zone_sh_t  *sh;
+    ngx_int_t                rc;
+    ngx_wschat_zone_t       *zone;
+    ngx_wschat_zone_sh_t    *sh;
+    ngx_wschat_zone_conn_t  *c;
 
     zone = op->api->zone;
     rc = NGX_OK;
 
     sh = ngx_wschat_zone_lock(zone);
 
-    if (ngx_wschat_zone_conn(sh, op->peer.id) == NULL) {
+    c = ngx_wschat_zone_conn(sh, op->peer.id);
+
+    if (c == NULL) {
 
         ngx_wschat_zone_modify(sh);
 
-        if (ngx_wschat_zone_conn_create(zone, &op->api->name, &op->peer,
-                                        ngx_wschat_bus_slot())
-            == NULL)
-        {
-            ngx_wschat_zone_refuse(zone);
-            rc = NGX_BUSY;
-        }
+        c = ngx_wschat_zone_conn_create(zone, &op->api->name, &op->peer,
+                                        ngx_wschat_bus_slot());
+    }
+
+    if (c) {
+        c->accepted = op->accepted;
+
+    } else {
+        ngx_wschat_zone_refuse(zone);
+        rc = NGX_BUSY;
     }
 
     ngx_wschat_zone_unlock(zone);

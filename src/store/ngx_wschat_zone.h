@@ -92,6 +92,7 @@ struct ngx_wschat_zone_conn_s {
     u_char                       addr[16];
     uint8_t                      addr_len;     /* 0: not an IP address */
     uint8_t                      slot;
+    uint8_t                      accepted;     /* it got its 101 */
     uint8_t                      orphan;       /* its worker is dead, "slot"
                                                   takes care of it */
 };

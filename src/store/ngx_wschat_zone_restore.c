@@ -110,6 +110,8 @@ ngx_wschat_zone_restore_session(ngx_wschat_session_t *s)
 
     ngx_wschat_session_peer(s, &op.peer);
 
+    op.accepted = 1;
+
     rc = ngx_wschat_store_zone.connect(&op);
     if (rc != NGX_OK) {
         return rc;

@@ -548,6 +548,7 @@ ngx_wschat_zone_take_conn(ngx_wschat_zone_sh_t *sh, ngx_wschat_zone_conn_t *c,
     }
 
     orphan->pool = pool;
+    orphan->accepted = c->accepted;
     orphan->peer.connected = c->connected;
     orphan->peer.last_active = c->connected;
 

@@ -97,7 +97,7 @@ ngx_wschat_zone_text_write(u_char *p, size_t room,
         src = parts->data;
         len = parts->len;
 
-        while (len) {
+        while (len && (room || more)) {
 
             if (room == 0) {
                 p = more->data;

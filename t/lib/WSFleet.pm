@@ -101,7 +101,7 @@ sub _write {
 }
 
 
-sub close {
+sub bye {
     my ($self, $c, $code) = @_;
 
     $c->{closing} = 1;

@@ -14,7 +14,6 @@ use WSChatEnv;
 use File::Path ();
 use IO::Socket::INET;
 use JSON::PP ();
-use POSIX ();
 use Time::HiRes qw(time sleep);
 
 our $scale = $ENV{WSCHAT_SCALE} // 1;
@@ -39,21 +38,12 @@ sub new {
 
     $self->configure;
 
-    my $pid = fork // die "fork: $!\n";
+    # a daemon, because a master that has its parent does not take USR2
 
-    if ($pid == 0) {
+    my $out = `$ENV{TEST_NGINX_BINARY} -p $self->{dir}/ \\
+               -c $self->{dir}/conf/nginx.conf -e logs/error.log 2>&1`;
 
-        # the test's own descriptors and END blocks are not nginx's
-
-        POSIX::close($_) for 3 .. 255;
-        open STDERR, '>>', "$self->{dir}/logs/error.log";
-
-        exec $ENV{TEST_NGINX_BINARY}, '-p', "$self->{dir}/", '-c',
-             "$self->{dir}/conf/nginx.conf", '-e', "logs/error.log"
-            or POSIX::_exit(1);
-    }
-
-    $self->{child} = $pid;
+    die "nginx does not start:\n$out" if $?;
 
     wait_for(sub { $self->workers == $self->{workers} && $self->status }, 20)
         or die "nginx does not start:\n" . $self->log;
@@ -96,7 +86,6 @@ sub configure {
     print $f <<"END";
 $modules
 $user
-daemon off;
 worker_processes $self->{workers};
 pid logs/nginx.pid;
 error_log logs/error.log info;
@@ -149,7 +138,9 @@ sub workers {
         push @pids, $pid;
     }
 
-    return sort { $a <=> $b } @pids;
+    @pids = sort { $a <=> $b } @pids;
+
+    return @pids;
 }
 
 
@@ -192,21 +183,26 @@ sub gone {
 }
 
 
+# whether the process has ended; nobody may care for what is left of it
+
+sub ended {
+    my ($pid) = @_;
+
+    open my $f, '<', "/proc/$pid/stat" or return 1;
+    return (<$f> // '') !~ /^\d+ \(.*\) [^ZX]/s;
+}
+
+
 # whether nginx ends, when told to
 
 sub stop {
     my ($self, $signal, $seconds) = @_;
 
-    my $child = $self->{child} or return 1;
+    my $pid = $self->pid or return 1;
 
-    kill $signal, $self->pid || $child if defined $signal;
+    kill $signal, $pid;
 
-    return 0 unless wait_for(sub { waitpid($child, 1) == $child },
-                             $seconds // 20);
-
-    delete $self->{child};
-
-    return 1;
+    return wait_for(sub { ended($pid) }, $seconds // 20);
 }
 
 
@@ -215,13 +211,14 @@ sub DESTROY {
 
     return if $self->{owner} != $$;
 
-    # what a test that failed may have left
+    # a test that failed may have left what does not end
 
-    kill 'KILL', @{ $self->{extra} } if $self->{extra};
+    for my $pid (grep { $_ && !ended($_) } $self->pid, @{ $self->{extra} // [] })
+    {
+        kill 'TERM', $pid;
 
-    if ($self->{child} && !$self->stop('TERM', 10)) {
-        kill 'KILL', $self->workers('all'), $self->{child};
-        waitpid $self->{child}, 0;
+        wait_for(sub { ended($pid) }, 10)
+            or kill 'KILL', $self->workers('all', $pid), $pid;
     }
 }
 
