@@ -374,6 +374,10 @@ ngx_wschat_init_main_conf(ngx_conf_t *cf, void *conf)
         }
 
         apis[i]->store = &ngx_wschat_store_zone;
+
+        if (ngx_wschat_lang_captures(cf, apis[i]) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
     }
 
     if (wmcf->apis.nelts
@@ -450,7 +454,7 @@ ngx_wschat_bus(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_wschat_main_conf_t *wmcf = conf;
 
-    size_t      *field;
+    size_t      *field, max;
     ssize_t      size;
     ngx_str_t   *value, s;
     ngx_uint_t   i;
@@ -461,9 +465,11 @@ ngx_wschat_bus(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         if (ngx_wschat_lang_option(&value[i], "ring", &s)) {
             field = &wmcf->bus_ring;
+            max = 256 * 1024 * 1024;
 
         } else if (ngx_wschat_lang_option(&value[i], "queue", &s)) {
             field = &wmcf->bus_queue;
+            max = 1024 * 1024 * 1024;
 
         } else {
             goto invalid;
@@ -471,9 +477,7 @@ ngx_wschat_bus(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         size = ngx_parse_size(&s);
 
-        if (size == NGX_ERROR || size < 65536
-            || size > 1024 * 1024 * 1024)
-        {
+        if (size == NGX_ERROR || size < 65536 || (size_t) size > max) {
             goto invalid;
         }
 
@@ -489,8 +493,9 @@ ngx_wschat_bus(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 invalid:
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\": \"ring=SIZE\" or "
-                       "\"queue=SIZE\", 64k to 1g, was expected", &value[i]);
+                       "invalid parameter \"%V\": \"ring=SIZE\", 64k to 256m, "
+                       "or \"queue=SIZE\", 64k to 1g, was expected",
+                       &value[i]);
 
     return NGX_CONF_ERROR;
 }
@@ -709,7 +714,22 @@ ngx_wschat_main_conf(ngx_cycle_t *cycle)
 static ngx_int_t
 ngx_wschat_init_module(ngx_cycle_t *cycle)
 {
-    if (ngx_test_config || ngx_wschat_main_conf(cycle) == NULL) {
+    ngx_core_conf_t  *ccf;
+
+    if (ngx_wschat_main_conf(cycle) == NULL) {
+        return NGX_OK;
+    }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    if (ccf->worker_processes > NGX_WSCHAT_SLOTS / 2) {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "wschat: with more than %d worker_processes a reload "
+                      "has no slots for all of the new workers",
+                      NGX_WSCHAT_SLOTS / 2);
+    }
+
+    if (ngx_test_config) {
         return NGX_OK;
     }
 

@@ -155,8 +155,8 @@ mark a
 alice connect /ws
 alice recv-json {"id":"*"} => id=id
 pause 0.5
-http POST /ws/@connections/${id} one => 200
 mark b
+http POST /ws/@connections/${id} one => 200
 alice recv-ping
 alice pong
 alice recv-until-close 1001 Going away
@@ -229,7 +229,6 @@ alice frame op=1,fin=0 {"action"
 alice recv-ping
 alice frame op=0 :"echo"}
 alice recv {}
-alice recv-ping
 alice ping x
 alice recv-pong x
 alice recv-ping
@@ -348,34 +347,34 @@ route $default { reply $request.body; }
 --- ws
 # the beginning of the next frame always comes with the end of this one
 alice connect /ws
+bob connect /ws
 alice send-raw 81
-pause 0.5
+bob frame op=1,fin=0 a
+pause 0.4
 alice send-raw 81000000006181
 alice recv a
-pause 0.5
-alice send-raw 81000000006281
-alice recv b
-pause 0.5
-alice send-raw 81000000006381
-alice recv c
-pause 0.5
-alice send-raw 81000000006481
-alice recv d
-# fragments
-bob connect /ws
-bob frame op=1,fin=0 a
-pause 0.5
 bob send-raw 808100000000 6101810000000061
 bob recv aa
-pause 0.5
+pause 0.4
+alice send-raw 81000000006281
+alice recv b
 bob send-raw 808100000000 6201810000000062
 bob recv ab
-pause 0.5
+pause 0.4
+alice send-raw 81000000006381
+alice recv c
 bob send-raw 808100000000 6301810000000063
 bob recv bc
-pause 0.5
+pause 0.4
+alice send-raw 810000000064
+alice recv d
 bob send-raw 808100000000 64
 bob recv cd
+pause 0.4
+alice send e
+alice recv e
+bob send e
+bob recv e
 
 === TEST 12: read_timeout behind a delayed message
 --- api
@@ -437,8 +436,6 @@ alice recv-ping
 alice send {"action":"slow"}
 alice pong
 alice recv {"slow":true}
-alice recv-ping
-alice pong
 alice recv-ping
 alice pong
 alice recv-ping
@@ -512,7 +509,7 @@ my $port = Test::Nginx::Util::server_port() + 2;
 <<"END"
 alice connect port=$port rcvbuf=4096 /ws
 alice send {"action":"fill","y":"\${y*20000}"}
-alice drip 6 0.4
+alice drip 4 0.35
 alice recv \${y*160000}
 alice ping x
 alice recv-pong x

@@ -79,6 +79,24 @@ sub WSConversation::_client_ended {
 }
 
 
+# NAME recv-last-pong N: rising pongs, the last is that one
+
+sub WSConversation::_client_recv_last_pong {
+    my ($self, $who, $n, $text) = @_;
+
+    my $last = 0;
+
+    while ($last < $n) {
+        my ($got, $payload) = $self->_ws($who)->message;
+
+        last if $got ne 'pong' || $payload <= $last;
+        $last = $payload;
+    }
+
+    $self->_ok($last == $n, $text, "the last was $last");
+}
+
+
 # NAME reads-beside N: a process of its own reads N of {"n":...}; has-read N: it
 # has, and nothing else
 
@@ -267,7 +285,7 @@ END
 === TEST 5: a client that floods with pings and does not read the pongs
 --- api
 send_queue 64k;
-close_timeout 500ms;
+send_timeout 700ms;
 route echo { reply '{"n":"$request.body.n"}'; }
 route $connect { if ($request.querystring.spy) { join spies; } }
 route $disconnect { send room=spies '{"code":"$context.disconnectStatusCode"}'; }
@@ -461,3 +479,18 @@ CORE::join('', map { "c$_ connect /ws\n" } 1 .. 24)
 . "bob reads-beside 1152\nalice reads-beside 1152\nfreeze\n"
 . CORE::join('', map { "c$_ send-raw $burst\n" } 1 .. 24)
 . "thaw\nbob has-read 1152\nalice has-read 1152\n"
+
+=== TEST 15: of a flood of pings the last one at least is answered
+--- api
+send_queue 64k;
+send_timeout 30s;
+--- config eval: $::config
+--- ws eval
+my $pings = CORE::join '', map { '89fd00000000' . unpack 'H*', sprintf '%0125d', $_ } 1 .. 3000;
+<<"END"
+alice connect $::slow /ws
+alice send-raw $pings
+alice recv-last-pong 3000
+alice ping x
+alice recv-pong x
+END

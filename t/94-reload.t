@@ -827,11 +827,14 @@ END
 for my $zone ('8m', '9m') {
     my $name = "killed, zone of $zone";
 
-    # what happens in the old zone nobody of the new one sees: it is logged
+    # what happens in the old zone nobody of the new one sees, but a step that
+    # fails is logged
 
-    my %arg = (drain => '30s',
-               disconnect => 'send room=$connection.none x;',
-               steps => 'on member_leave { send room=$connection.none x; }');
+    my $fails = 'set $a "$connection.user ' . 'x' x 1000 . '";'
+                . ' set $b "$a$a$a$a$a$a$a$a";';
+
+    my %arg = (drain => '30s', disconnect => $fails,
+               steps => "max_body 4k; on member_leave { $fails }");
 
     my $nginx = WSNginx->new(http => http(%arg, zone => '8m'),
                              server => $locations);
@@ -852,7 +855,7 @@ for my $zone ('8m', '9m') {
     # each $disconnect has a step that fails, and so says the client's id
 
     $fleet->run(20 * $scale, sub {
-        my %ids = $nginx->log =~ /step "send".*connection: (\S+)()/g;
+        my %ids = $nginx->log =~ /step "set".*connection: (\S+)()/g;
         my @dead = grep { $_->{eof} && !$_->{close} } @old;
 
         return @dead && !grep { !exists $ids{ $_->{id} } } @dead;
@@ -863,7 +866,7 @@ for my $zone ('8m', '9m') {
 
     my %count;
     $count{$_}++ for $nginx->log
-                     =~ /"\$disconnect": the name.*connection: (\S+)/g;
+                     =~ /"\$disconnect": .*step "set".*connection: (\S+)/g;
 
     # $disconnect itself and member_leave of two rooms
 

@@ -160,6 +160,65 @@ ngx_wschat_lang_check(ngx_conf_t *cf, ngx_wschat_api_t *api)
 }
 
 
+ngx_int_t
+ngx_wschat_lang_captures(ngx_conf_t *cf, ngx_wschat_api_t *api)
+{
+    ngx_uint_t                  i, k;
+    ngx_hash_key_t             *key;
+    ngx_http_variable_t        *prefix;
+    ngx_wschat_capture_t       *c;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    c = api->captures.elts;
+    key = cmcf->variables_keys->keys.elts;
+    prefix = cmcf->prefix_variables.elts;
+
+    for (i = 0; i < api->captures.nelts; i++) {
+
+        for (k = 0; k < cmcf->variables_keys->keys.nelts; k++) {
+
+            if (key[k].key.len == c[i].name.len
+                && ngx_strncasecmp(key[k].key.data, c[i].name.data,
+                                   c[i].name.len)
+                   == 0)
+            {
+                break;
+            }
+        }
+
+        if (k < cmcf->variables_keys->keys.nelts) {
+            continue;
+        }
+
+        for (k = 0; k < cmcf->prefix_variables.nelts; k++) {
+
+            if (c[i].name.len > prefix[k].name.len
+                && ngx_strncasecmp(c[i].name.data, prefix[k].name.data,
+                                   prefix[k].name.len)
+                   == 0)
+            {
+                break;
+            }
+        }
+
+        if (k < cmcf->prefix_variables.nelts) {
+            continue;
+        }
+
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "unknown variable \"$%V\" in %s:%ui: a variable that "
+                      "is \"set\" before, or one of nginx's, was expected",
+                      &c[i].name, c[i].file, c[i].line);
+
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
 static int ngx_libc_cdecl
 ngx_wschat_lang_cmp_routes(const void *one, const void *two)
 {

@@ -69,6 +69,12 @@ typedef struct {
 /* Reads the block: the argument of "wschat_api" are in cf->args. */
 char *ngx_wschat_lang_api(ngx_conf_t *cf, ngx_wschat_api_t *api);
 
+/*
+ * When all of http has been read: whether the variables of nginx that the
+ * block refers to exist.  NGX_ERROR: logged, with file and line.
+ */
+ngx_int_t ngx_wschat_lang_captures(ngx_conf_t *cf, ngx_wschat_api_t *api);
+
 /* Directives of the block. */
 char *ngx_wschat_lang_selection(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

@@ -598,8 +598,8 @@ ngx_wschat_ref_capture(ngx_wschat_run_t *run)
     ngx_wschat_buf_t           b;
     ngx_wschat_value_t         v;
     ngx_wschat_capture_t      *c;
-    ngx_http_request_t        *r;
-    ngx_http_variable_value_t *vv;
+    ngx_http_request_t         *r;
+    ngx_http_variable_value_t  *vv;
 
     r = run->request;
     c = run->api->captures.elts;

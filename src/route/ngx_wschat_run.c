@@ -1500,7 +1500,11 @@ ngx_wschat_run_failed(ngx_wschat_run_t *run, ngx_uint_t level,
 
     len = 0;
 
-    if (run->session == NULL && run->id) {
+    /* a session's own log lines have it anyway */
+
+    if (run->id
+        && (run->session == NULL || run->in == NGX_WSCHAT_IN_CONNECT))
+    {
         ngx_wschat_id_text(id, run->id);
         len = NGX_WSCHAT_ID_TEXT_LEN;
     }

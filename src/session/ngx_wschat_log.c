@@ -26,8 +26,8 @@ struct ngx_wschat_client_s {
 };
 
 typedef struct {
-    ngx_wschat_session_t *session;
-    ngx_wschat_end_t     *end;
+    ngx_wschat_session_t  *session;
+    ngx_wschat_end_t      *end;
 } ngx_wschat_log_ctx_t;
 
 

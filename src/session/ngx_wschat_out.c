@@ -115,6 +115,36 @@ ngx_wschat_out_push(ngx_wschat_session_t *s, ngx_wschat_frame_t *frame)
 
 
 ngx_int_t
+ngx_wschat_out_replace(ngx_wschat_session_t *s, ngx_wschat_frame_t *frame)
+{
+    ngx_wschat_queue_t   *q;
+    ngx_wschat_frame_t  **last;
+
+    q = s->out;
+
+    if (q->n == 0 || (q->n == 1 && q->offset)) {
+        return NGX_OK;
+    }
+
+    last = &q->frames[(q->head + q->n - 1) & (q->size - 1)];
+
+    if ((*last)->start[0] != frame->start[0]) {
+        return NGX_OK;
+    }
+
+    q->bytes -= (*last)->len;
+    q->bytes += frame->len;
+
+    ngx_wschat_frame_unref(*last);
+
+    *last = frame;
+    frame->refs++;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_wschat_out_flush(ngx_wschat_session_t *s)
 {
     u_char              *data;

@@ -45,6 +45,13 @@ ngx_int_t ngx_wschat_out_push(ngx_wschat_session_t *s,
     ngx_wschat_frame_t *frame);
 
 /*
+ * Puts the frame in the place of the last one, if that has the same opcode
+ * and is not being written; otherwise forgets it.  NGX_OK in any case.
+ */
+ngx_int_t ngx_wschat_out_replace(ngx_wschat_session_t *s,
+    ngx_wschat_frame_t *frame);
+
+/*
  * Writes what the socket takes.  NGX_OK: all is written; NGX_AGAIN: the rest
  * when the socket is ready; NGX_ERROR: the connection is broken.
  */

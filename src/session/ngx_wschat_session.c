@@ -59,6 +59,7 @@ static void ngx_wschat_session_peer_close(ngx_wschat_session_t *s,
 static ngx_int_t ngx_wschat_session_keep(ngx_wschat_session_t *s, u_char *pos,
     u_char *last);
 static ngx_wschat_in_t *ngx_wschat_session_in(ngx_wschat_session_t *s);
+static void ngx_wschat_session_idle(ngx_wschat_session_t *s);
 static void ngx_wschat_session_in_free(ngx_wschat_session_t *s);
 static ngx_int_t ngx_wschat_session_control(ngx_wschat_session_t *s,
     ngx_uint_t opcode, u_char *data, size_t len);
@@ -136,7 +137,7 @@ ngx_wschat_session_create(ngx_connection_t *c, ngx_wschat_api_t *api,
 
     s->connection = c;
     s->api = api;
-    s->connected = ngx_wschat_now();
+    s->connected = ngx_wschat_now() - (ngx_current_msec - c->start_time);
     s->last_active = ngx_wschat_session_now();
     s->last_read = s->last_active;
     s->close_code = NGX_WSCHAT_CLOSE_ABNORMAL;
@@ -394,12 +395,6 @@ ngx_wschat_session_input(ngx_wschat_session_t *s, u_char *pos, u_char *last,
                 s->last_active = ngx_wschat_session_now();
             }
 
-            /* of many pings the last needs an answer: RFC 6455 5.5.3 */
-
-            if (s->out && s->out->bytes > api->send_queue / 2) {
-                break;
-            }
-
             if (ngx_wschat_session_control(s, NGX_WSCHAT_OP_PONG, ev.data,
                                            ev.len)
                 != NGX_OK)
@@ -456,11 +451,8 @@ ngx_wschat_session_input(ngx_wschat_session_t *s, u_char *pos, u_char *last,
                     return NGX_ERROR;
                 }
 
-            } else if (s->in->data == NULL && s->in->start == NULL
-                       && s->state == NGX_WSCHAT_OPEN
-                       && ngx_wschat_reader_idle(&s->in->reader))
-            {
-                ngx_wschat_session_in_free(s);
+            } else {
+                ngx_wschat_session_idle(s);
             }
 
             return NGX_OK;
@@ -656,6 +648,7 @@ ngx_wschat_session_keep(ngx_wschat_session_t *s, u_char *pos, u_char *last)
     ngx_wschat_in_t  *in;
 
     if (pos == last) {
+        ngx_wschat_session_idle(s);
         return NGX_OK;
     }
 
@@ -706,6 +699,24 @@ ngx_wschat_session_in(ngx_wschat_session_t *s)
     s->in = in;
 
     return in;
+}
+
+
+/* between two messages a session has no input in part */
+
+static void
+ngx_wschat_session_idle(ngx_wschat_session_t *s)
+{
+    ngx_wschat_in_t  *in;
+
+    in = s->in;
+
+    if (in && in->data == NULL && in->start == NULL
+        && s->state == NGX_WSCHAT_OPEN
+        && ngx_wschat_reader_idle(&in->reader))
+    {
+        ngx_wschat_session_in_free(s);
+    }
 }
 
 
@@ -804,7 +815,16 @@ ngx_wschat_session_control(ngx_wschat_session_t *s, ngx_uint_t opcode,
         return NGX_ERROR;
     }
 
-    rc = ngx_wschat_out_push(s, frame);
+    if (opcode == NGX_WSCHAT_OP_PONG && s->out
+        && s->out->bytes > s->api->send_queue / 2)
+    {
+        /* of many pings the last needs an answer: RFC 6455 5.5.3 */
+
+        rc = ngx_wschat_out_replace(s, frame);
+
+    } else {
+        rc = ngx_wschat_out_push(s, frame);
+    }
 
     ngx_wschat_frame_unref(frame);
 
@@ -878,9 +898,9 @@ ngx_wschat_session_peer(ngx_wschat_session_t *s, ngx_wschat_peer_t *peer)
     ngx_memcpy(peer->id, s->id, NGX_WSCHAT_ID_LEN);
 
     peer->connected = s->connected;
-    peer->last_active = ngx_wschat_now()
-                        - (uint32_t) (ngx_wschat_session_now()
-                                      - s->last_active);
+    peer->last_active = s->connected
+                        + (uint32_t) (s->last_active
+                                      - (uint32_t) s->connection->start_time);
     peer->ip = s->connection->addr_text;
 
     ngx_wschat_log_user_agent(s, &peer->user_agent);

@@ -130,9 +130,9 @@ ngx_int_t ngx_wschat_session_init_process(ngx_cycle_t *cycle,
     ngx_wschat_session_handlers_t *handlers);
 
 /*
- * A session for a connection whose handshake is being looked at.  Until ngx_wschat_session_open() its sends are only
- * queued.  "node" and "slot" go into its id.  NULL: no memory or no random
- * bytes.
+ * A session for a connection whose handshake is being looked at.  Until
+ * ngx_wschat_session_open() its sends are only queued.  "node" and "slot" go
+ * into its id.  NULL: no memory or no random bytes.
  */
 ngx_wschat_session_t *ngx_wschat_session_create(ngx_connection_t *c,
     ngx_wschat_api_t *api, ngx_uint_t node, ngx_uint_t slot);

@@ -521,18 +521,18 @@ ngx_wschat_upgrade_accept(ngx_wschat_upgrade_t *u)
 static void
 ngx_wschat_upgrade_detach(ngx_event_t *ev)
 {
-    u_char                 buf[1024];
-    socklen_t              socklen;
-    ngx_int_t              rc;
-    ngx_str_t              rest, addr_text;
-    ngx_chain_t           *cl;
-    ngx_sockaddr_t         sockaddr;
-    struct sockaddr       *saved;
-    ngx_connection_t      *c;
-    ngx_http_request_t    *r;
-    ngx_wschat_session_t  *s;
-    ngx_wschat_upgrade_t  *u;
-    ngx_http_connection_t *hc;
+    u_char                  buf[1024];
+    socklen_t               socklen;
+    ngx_int_t               rc;
+    ngx_str_t               rest, addr_text;
+    ngx_chain_t            *cl;
+    ngx_sockaddr_t          sockaddr;
+    struct sockaddr        *saved;
+    ngx_connection_t       *c;
+    ngx_http_request_t     *r;
+    ngx_wschat_session_t   *s;
+    ngx_wschat_upgrade_t   *u;
+    ngx_http_connection_t  *hc;
 
     c = ev->data;
     r = c->data;

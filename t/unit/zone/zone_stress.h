@@ -16,6 +16,7 @@
 #include "zone_test.h"
 
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 
 /* real processes, killed at any moment */
@@ -41,6 +42,10 @@ stress_child(ngx_uint_t slot)
     char        name[32];
     ngx_int_t   rc;
     ngx_uint_t  n;
+
+    /* not longer than the test */
+
+    (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
 
     ngx_pid = getpid();
     srandom(ngx_pid);
