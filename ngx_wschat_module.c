@@ -163,37 +163,34 @@ ngx_module_t  ngx_wschat_module = {
 
 /* inside "wschat_api": limits, then routes, then steps */
 
-#define ngx_wschat_limit(name, set, field, post)                             \
+#define ngx_wschat_limit(name, kind, min, max, expected)                     \
     static ngx_wschat_limit_t  ngx_wschat_limit_##name = {                   \
-        set, offsetof(ngx_wschat_api_t, field), post                         \
+        NGX_WSCHAT_LIMIT_##kind, offsetof(ngx_wschat_api_t, name),           \
+        min, max, expected                                                   \
     }
 
-static ngx_conf_enum_t  ngx_wschat_binary[] = {
-    { ngx_string("off"), NGX_WSCHAT_BINARY_OFF },
-    { ngx_string("text"), NGX_WSCHAT_BINARY_TEXT },
-    { ngx_null_string, 0 }
-};
+#define ngx_wschat_limit_time(name, min)                                     \
+    ngx_wschat_limit(name, TIME, min, NGX_MAX_INT32_VALUE,                   \
+                     "a time, as 10s or 500ms,")
 
-static ngx_conf_num_bounds_t  ngx_wschat_max_rooms_bounds = {
-    ngx_conf_check_num_bounds, 1, 10000
-};
+#define ngx_wschat_limit_size(name)                                          \
+    ngx_wschat_limit(name, SIZE, 1, NGX_MAX_INT32_VALUE,                     \
+                     "a size, as 64k or 1m,")
 
-ngx_wschat_limit(idle_timeout, ngx_conf_set_msec_slot, idle_timeout, NULL);
-ngx_wschat_limit(max_duration, ngx_conf_set_msec_slot, max_duration, NULL);
-ngx_wschat_limit(ping_interval, ngx_conf_set_msec_slot, ping_interval, NULL);
-ngx_wschat_limit(pong_timeout, ngx_conf_set_msec_slot, pong_timeout, NULL);
-ngx_wschat_limit(send_timeout, ngx_conf_set_msec_slot, send_timeout, NULL);
-ngx_wschat_limit(read_timeout, ngx_conf_set_msec_slot, read_timeout, NULL);
-ngx_wschat_limit(close_timeout, ngx_conf_set_msec_slot, close_timeout, NULL);
-ngx_wschat_limit(max_frame, ngx_conf_set_size_slot, max_frame, NULL);
-ngx_wschat_limit(max_message, ngx_conf_set_size_slot, max_message, NULL);
-ngx_wschat_limit(max_body, ngx_conf_set_size_slot, max_body, NULL);
-ngx_wschat_limit(send_queue, ngx_conf_set_size_slot, send_queue, NULL);
-ngx_wschat_limit(binary, ngx_conf_set_enum_slot, binary, ngx_wschat_binary);
-ngx_wschat_limit(max_rooms, ngx_conf_set_num_slot, max_rooms,
-                 &ngx_wschat_max_rooms_bounds);
-ngx_wschat_limit(ping_is_activity, ngx_conf_set_flag_slot, ping_is_activity,
-                 NULL);
+ngx_wschat_limit_time(idle_timeout, 0);
+ngx_wschat_limit_time(max_duration, 0);
+ngx_wschat_limit_time(ping_interval, 0);
+ngx_wschat_limit_time(pong_timeout, 0);
+ngx_wschat_limit_time(send_timeout, 0);
+ngx_wschat_limit_time(read_timeout, 0);
+ngx_wschat_limit_time(close_timeout, 0);
+ngx_wschat_limit_size(max_frame);
+ngx_wschat_limit_size(max_message);
+ngx_wschat_limit_size(max_body);
+ngx_wschat_limit_size(send_queue);
+ngx_wschat_limit(max_rooms, NUMBER, 1, 10000, "a number from 1 to 10000");
+ngx_wschat_limit(ping_is_activity, FLAG, 0, 1, "\"on\" or \"off\"");
+ngx_wschat_limit(binary, BINARY, 0, 1, "\"off\" or \"text\"");
 
 #define ngx_wschat_limit_command(name)                                       \
     { ngx_string(#name),                                                     \
@@ -429,6 +426,10 @@ ngx_wschat_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
+    if (value[1].len == 0 || value[1].len > NGX_WSCHAT_MAX_KEY) {
+        return "needs a name of 1 to 64 bytes";
+    }
+
     size = ngx_parse_size(&value[2]);
 
     if (size == NGX_ERROR) {
@@ -454,7 +455,8 @@ ngx_wschat_bus(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_wschat_main_conf_t *wmcf = conf;
 
-    size_t      *field, max;
+    char        *max;
+    size_t      *field;
     ssize_t      size;
     ngx_str_t   *value, s;
     ngx_uint_t   i;
@@ -463,13 +465,14 @@ ngx_wschat_bus(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
+        max = "256m";
+
         if (ngx_wschat_lang_option(&value[i], "ring", &s)) {
             field = &wmcf->bus_ring;
-            max = 256 * 1024 * 1024;
 
         } else if (ngx_wschat_lang_option(&value[i], "queue", &s)) {
             field = &wmcf->bus_queue;
-            max = 1024 * 1024 * 1024;
+            max = "1024m";
 
         } else {
             goto invalid;
@@ -477,7 +480,9 @@ ngx_wschat_bus(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         size = ngx_parse_size(&s);
 
-        if (size == NGX_ERROR || size < 65536 || (size_t) size > max) {
+        if (size == NGX_ERROR || size < 65536
+            || size > (field == &wmcf->bus_ring ? 256 : 1024) * 1024 * 1024)
+        {
             goto invalid;
         }
 
@@ -493,9 +498,9 @@ ngx_wschat_bus(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 invalid:
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\": \"ring=SIZE\", 64k to 256m, "
-                       "or \"queue=SIZE\", 64k to 1g, was expected",
-                       &value[i]);
+                       "invalid parameter \"%V\": \"ring=SIZE\" or "
+                       "\"queue=SIZE\", 64k to %s, was expected",
+                       &value[i], max);
 
     return NGX_CONF_ERROR;
 }
@@ -565,6 +570,10 @@ ngx_wschat(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
+    if (wlcf->connections) {
+        return "can not stand beside \"wschat_connections\"";
+    }
+
     wlcf->place.api = ngx_wschat_api_argument(cf);
     if (wlcf->place.api == NULL) {
         return NGX_CONF_ERROR;
@@ -586,6 +595,10 @@ ngx_wschat_connections_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (wlcf->connections) {
         return "is duplicate";
+    }
+
+    if (wlcf->place.api) {
+        return "can not stand beside \"wschat\"";
     }
 
     wlcf->connections = ngx_wschat_api_argument(cf);

@@ -73,6 +73,24 @@ sub WSConversation::_client_recv_rest {
 }
 
 
+# NAME balanced: as many {"in":...} as {"out":...} have come
+
+sub WSConversation::_client_balanced {
+    my ($self, $who, $rest, $text) = @_;
+
+    my %n = (in => 0, out => 0);
+
+    while (1) {
+        my ($got, $payload) = $self->_ws($who)->message(0.3 * $self->{scale});
+
+        last if $got ne 'text';
+        $n{$1}++ if $payload =~ /^\{"(in|out)":/;
+    }
+
+    $self->_ok($n{in} && $n{in} == $n{out}, $text, "$n{in} in, $n{out} out");
+}
+
+
 share_nginx();
 run_tests();
 
@@ -828,3 +846,126 @@ alice connect /ws
 alice send {"action":"bad"}
 alice recv-like ^\{"message": "Internal server error", "connectionId":"(?<id>[\w-]{22}==)", "requestId":"[\w-]{15}="\}$
 log route "bad".*in step "join".*, client: 127\.0\.0\.1, api: "chat", connection: ${id}
+
+=== TEST 46: many KB behind a handshake that waits
+--- api
+route $connect { delay 300ms; reply '{"welcome":true}'; }
+route echo { reply '{"m":"$request.body.m"}'; }
+--- ws eval
+my $ask = ::ask($::upgrade . $::version . $::key);
+my $many = CORE::join '', map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 0 .. 999;
+my $big = ::frame(1, '{"action":"echo","m":"' . 'x' x 120000 . '"}');
+<<"END"
+alice open
+alice write $ask$big$many
+alice recv-head 101
+alice recv {"welcome":true}
+alice recv {"m":"\${x*120000}"}
+repeat 1000 alice recv {"m":\${i}}
+END
+
+=== TEST 47: gone at the very moment: as many $disconnects as there were connections
+--- api
+route $connect {
+    if ($request.querystring.spy) { join spies; stop; }
+    if ($request.querystring.wait) { delay 1ms; }
+    join r;
+    send room=spies '{"in":true}';
+}
+route $disconnect { send room=spies '{"out":"$context.disconnectStatusCode"}'; }
+--- config
+location /ws { wschat chat; }
+location = /status { wschat_status; }
+--- ws eval
+my $ask = ::ask($::upgrade . $::version . $::key);
+my $wait = ::ask($::upgrade . $::version . $::key, 'GET /ws?wait=1 HTTP/1.1');
+my $close = ::frame(8, '');
+my $n = 0;
+"spy connect /ws?spy=1\n"
+. CORE::join('', map { my ($what, $how) = @$_; map { $n++; "c$n open\nc$n write $what\nc$n $how\n" } 1 .. 15 }
+      [$ask, 'abort'], [$ask, 'hangup'], ["$ask$close", 'abort'], ["$ask$close", 'hangup'],
+      ['GET /ws HTTP/1.1\r\nHost: l', 'abort'])
+. "until http GET /status => 200 \"connections\":1,\"rooms\":1,\n"
+. "spy balanced\n"
+# here the end may come before the handshake, then there is no \$disconnect
+. CORE::join('', map { my ($what, $how) = @$_; map { $n++; "c$n open\nc$n write $what\nc$n $how\n" } 1 .. 15 }
+      [$wait, 'abort'], [$wait, 'hangup'])
+. "until http GET /status => 200 \"connections\":1,\"rooms\":1,\n"
+
+=== TEST 48: a handshake in a subrequest
+--- api
+--- config
+location /ws { wschat chat; }
+location = /t { auth_request /ws; root html; }
+location = /status { wschat_status; }
+--- error_log
+auth request unexpected status
+--- ws eval
+my $ask = ::ask($::upgrade . $::version . $::key, 'GET /t HTTP/1.1');
+<<"END"
+alice open
+alice write $ask
+alice recv-head 500
+http GET /t => 500
+http GET /status => 200 "connections":0,
+END
+
+=== TEST 49: nginx's time-outs for requests are none of ours
+--- api
+--- config
+location /ws { wschat chat; }
+client_header_timeout 300ms;
+client_body_timeout 300ms;
+keepalive_timeout 300ms;
+send_timeout 300ms;
+lingering_timeout 300ms;
+--- ws
+alice connect /ws
+bob connect /ws
+bob frame op=9,split=1 half
+sleep 1
+alice ping x
+alice recv-pong x
+bob recv-pong half
+bob ping x
+bob recv-pong x
+
+=== TEST 50: the PROXY protocol
+--- api
+route $connect { reply '{"ip":"$context.identity.sourceIp","var":"$proxy_protocol_addr"}'; }
+route ip { reply '{"ip":"$context.identity.sourceIp"}'; }
+--- config eval
+'listen 127.0.0.1:' . (Test::Nginx::Util::server_port() + 2) . ' proxy_protocol;
+set_real_ip_from 127.0.0.1;
+real_ip_header proxy_protocol;
+location /ws { wschat chat; }'
+--- ws eval
+my $port = Test::Nginx::Util::server_port() + 2;
+my $ask = ::ask($::upgrade . $::version . $::key);
+my $frame = ::frame(1, '{"action":"ip"}');
+<<"END"
+alice open port=$port
+alice write PROXY TCP4 192.0.2.9 192.0.2.1 1234 80\\r\\n$ask$frame
+alice recv-head 101
+alice recv {"ip":"192.0.2.9","var":"192.0.2.9"}
+alice recv {"ip":"192.0.2.9"}
+END
+
+=== TEST 51: filters that would change an answer
+--- api
+route $connect { if ($request.querystring.no) { respond 403 '{"message":"no"}'; } reply '{"welcome":true}'; }
+--- config
+location /ws {
+    gzip on;
+    gzip_min_length 1;
+    gzip_types *;
+    sub_filter no yes;
+    sub_filter_types *;
+    add_header X-A b always;
+    chunked_transfer_encoding on;
+    wschat chat;
+}
+--- ws
+alice connect /ws Accept-Encoding: gzip => 101 [Upgrade: ^websocket$ | !Content-Encoding | !Transfer-Encoding]
+alice recv {"welcome":true}
+alice connect /ws?no=1 => 403 [X-A: ^b$] ^\{"message":"

@@ -391,7 +391,7 @@ invalid number of arguments in "route_selection_expression" directive in api:1$
 --- api
 idle_timeout soon;
 --- nginx_t
-"idle_timeout" directive invalid value in api:1$
+"idle_timeout" directive invalid value "[^"]*": .* was expected in api:1$
 
 === TEST 60: idle_timeout given twice
 --- api
@@ -410,7 +410,7 @@ invalid number of arguments in "idle_timeout" directive in api:1$
 --- api
 max_duration soon;
 --- nginx_t
-"max_duration" directive invalid value in api:1$
+"max_duration" directive invalid value "[^"]*": .* was expected in api:1$
 
 === TEST 63: max_duration given twice
 --- api
@@ -429,7 +429,7 @@ invalid number of arguments in "max_duration" directive in api:1$
 --- api
 ping_interval soon;
 --- nginx_t
-"ping_interval" directive invalid value in api:1$
+"ping_interval" directive invalid value "[^"]*": .* was expected in api:1$
 
 === TEST 66: ping_interval given twice
 --- api
@@ -448,7 +448,7 @@ invalid number of arguments in "ping_interval" directive in api:1$
 --- api
 pong_timeout soon;
 --- nginx_t
-"pong_timeout" directive invalid value in api:1$
+"pong_timeout" directive invalid value "[^"]*": .* was expected in api:1$
 
 === TEST 69: pong_timeout given twice
 --- api
@@ -467,7 +467,7 @@ invalid number of arguments in "pong_timeout" directive in api:1$
 --- api
 send_timeout soon;
 --- nginx_t
-"send_timeout" directive invalid value in api:1$
+"send_timeout" directive invalid value "[^"]*": .* was expected in api:1$
 
 === TEST 72: send_timeout given twice
 --- api
@@ -486,7 +486,7 @@ invalid number of arguments in "send_timeout" directive in api:1$
 --- api
 read_timeout soon;
 --- nginx_t
-"read_timeout" directive invalid value in api:1$
+"read_timeout" directive invalid value "[^"]*": .* was expected in api:1$
 
 === TEST 75: read_timeout given twice
 --- api
@@ -505,7 +505,7 @@ invalid number of arguments in "read_timeout" directive in api:1$
 --- api
 close_timeout soon;
 --- nginx_t
-"close_timeout" directive invalid value in api:1$
+"close_timeout" directive invalid value "[^"]*": .* was expected in api:1$
 
 === TEST 78: close_timeout given twice
 --- api
@@ -524,19 +524,19 @@ invalid number of arguments in "close_timeout" directive in api:1$
 --- api
 idle_timeout -1;
 --- nginx_t
-"idle_timeout" directive invalid value in api:1$
+"idle_timeout" directive invalid value "[^"]*": .* was expected in api:1$
 
 === TEST 81: idle_timeout: too large
 --- api
 idle_timeout 99999999999999d;
 --- nginx_t
-"idle_timeout" directive invalid value in api:1$
+"idle_timeout" directive invalid value "[^"]*": .* was expected in api:1$
 
 === TEST 82: max_frame: no size
 --- api
 max_frame big;
 --- nginx_t
-"max_frame" directive invalid value in api:1$
+"max_frame" directive invalid value "[^"]*": .* was expected in api:1$
 
 === TEST 83: max_frame given twice
 --- api
@@ -555,7 +555,7 @@ invalid number of arguments in "max_frame" directive in api:1$
 --- api
 max_message big;
 --- nginx_t
-"max_message" directive invalid value in api:1$
+"max_message" directive invalid value "[^"]*": .* was expected in api:1$
 
 === TEST 86: max_message given twice
 --- api
@@ -574,7 +574,7 @@ invalid number of arguments in "max_message" directive in api:1$
 --- api
 max_body big;
 --- nginx_t
-"max_body" directive invalid value in api:1$
+"max_body" directive invalid value "[^"]*": .* was expected in api:1$
 
 === TEST 89: max_body given twice
 --- api
@@ -593,7 +593,7 @@ invalid number of arguments in "max_body" directive in api:1$
 --- api
 send_queue big;
 --- nginx_t
-"send_queue" directive invalid value in api:1$
+"send_queue" directive invalid value "[^"]*": .* was expected in api:1$
 
 === TEST 92: send_queue given twice
 --- api
@@ -612,7 +612,7 @@ invalid number of arguments in "send_queue" directive in api:1$
 --- api
 max_message 99999999999999999999g;
 --- nginx_t
-"max_message" directive invalid value in api:1$
+"max_message" directive invalid value "[^"]*": .* was expected in api:1$
 
 === TEST 95: max_message: 0
 --- api
@@ -656,7 +656,7 @@ binary text;
 --- api
 ping_is_activity yes;
 --- nginx_t
-invalid value "yes" in "ping_is_activity" directive, it must be "on" or "off" in api:1$
+"ping_is_activity" directive invalid value "yes": "on" or "off" was expected in api:1$
 
 === TEST 102: ping_is_activity given twice
 --- api

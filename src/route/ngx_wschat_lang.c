@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 #include "ngx_wschat_lang.h"
 #include "ngx_wschat_ref.h"
+#include "ws/ngx_wschat_handshake.h"
 
 
 static char *ngx_wschat_lang_check(ngx_conf_t *cf, ngx_wschat_api_t *api);
@@ -326,7 +327,7 @@ ngx_wschat_lang_route(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (api->routes.nelts == NGX_WSCHAT_MAX_ROUTES) {
+    if (special == NULL && api->routes.nelts == NGX_WSCHAT_MAX_ROUTES) {
         return "is one too many, an api has at most 500 of them";
     }
 
@@ -547,7 +548,13 @@ ngx_wschat_template_t *
 ngx_wschat_lang_value(ngx_conf_t *cf, ngx_wschat_lang_t *lang,
     ngx_str_t *arg, ngx_str_t *source)
 {
-    if (source->len && (source->data[0] == '"' || source->data[0] == '\'')) {
+    if (source->len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid argument \"%V\": there is no value", arg);
+        return NULL;
+    }
+
+    if ((source->data[0] == '"' || source->data[0] == '\'')) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid argument \"%V\": quotes must stand "
                            "around the whole argument, as in \"name=value\"",
@@ -556,6 +563,23 @@ ngx_wschat_lang_value(ngx_conf_t *cf, ngx_wschat_lang_t *lang,
     }
 
     return ngx_wschat_lang_template(cf, lang, source);
+}
+
+
+ngx_int_t
+ngx_wschat_lang_name(ngx_conf_t *cf, ngx_wschat_template_t *tpl)
+{
+    if (!tpl->constant
+        || (tpl->literal.len && tpl->literal.len <= NGX_WSCHAT_MAX_NAME))
+    {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid name \"%V\": 1 to %d bytes were expected",
+                       &tpl->literal, NGX_WSCHAT_MAX_NAME);
+
+    return NGX_ERROR;
 }
 
 
@@ -636,12 +660,27 @@ ngx_wschat_lang_subprotocols(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_wschat_lang_t *lang = conf;
 
-    ngx_str_t   *value, *name;
-    ngx_uint_t   i;
+    size_t          len;
+    ngx_str_t      *value, *name;
+    ngx_uint_t      i;
+    const uint8_t  *pos, *last, *token;
 
     value = cf->args->elts;
 
     for (i = 1; i < cf->args->nelts; i++) {
+        pos = value[i].data;
+        last = pos + value[i].len;
+
+        if (ngx_wschat_next_token(&pos, last, &token, &len) != 1
+            || len != value[i].len)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid subprotocol \"%V\": a token of "
+                               "letters, digits and -_.!#$%%&'*+^`|~ was "
+                               "expected", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
         name = ngx_array_push(&lang->api->subprotocols);
         if (name == NULL) {
             return NGX_CONF_ERROR;
@@ -654,21 +693,61 @@ ngx_wschat_lang_subprotocols(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* the limits of an api: the command's "post" is where in it */
-
 char *
 ngx_wschat_lang_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_wschat_lang_t *lang = conf;
 
-    ngx_command_t           c;
-    ngx_wschat_limit_t     *limit;
+    ngx_int_t            n, *field;
+    ngx_str_t           *value;
+    ngx_wschat_limit_t  *limit;
 
     limit = cmd->post;
 
-    c = *cmd;
-    c.offset = limit->offset;
-    c.post = limit->post;
+    /* all of them are of one size, and all were set to NGX_CONF_UNSET */
 
-    return limit->set(cf, &c, lang->api);
+    field = (ngx_int_t *) ((u_char *) lang->api + limit->offset);
+
+    if (*field != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    switch (limit->kind) {
+
+    case NGX_WSCHAT_LIMIT_TIME:
+        n = ngx_parse_time(&value[1], 0);
+        break;
+
+    case NGX_WSCHAT_LIMIT_SIZE:
+        n = ngx_parse_size(&value[1]);
+        break;
+
+    case NGX_WSCHAT_LIMIT_NUMBER:
+        n = ngx_atoi(value[1].data, value[1].len);
+        break;
+
+    case NGX_WSCHAT_LIMIT_FLAG:
+        n = ngx_wschat_lang_is(&value[1], "on") ? 1
+            : ngx_wschat_lang_is(&value[1], "off") ? 0 : NGX_ERROR;
+        break;
+
+    default: /* NGX_WSCHAT_LIMIT_BINARY */
+        n = ngx_wschat_lang_is(&value[1], "off") ? NGX_WSCHAT_BINARY_OFF
+            : ngx_wschat_lang_is(&value[1], "text") ? NGX_WSCHAT_BINARY_TEXT
+            : NGX_ERROR;
+    }
+
+    if (n == NGX_ERROR || n < limit->min || n > limit->max) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" directive invalid value \"%V\": "
+                           "%s was expected",
+                           &value[0], &value[1], limit->expected);
+        return NGX_CONF_ERROR;
+    }
+
+    *field = n;
+
+    return NGX_CONF_OK;
 }

@@ -56,13 +56,22 @@ typedef struct {
 #define NGX_WSCHAT_LANG_OFFSET  offsetof(ngx_wschat_lang_ctx_t, conf)
 
 
-/* a directive of nginx's ordinary kind, for ngx_wschat_lang_limit() */
+/* what ngx_wschat_lang_limit() reads: the command's "post" */
+
+typedef enum {
+    NGX_WSCHAT_LIMIT_TIME = 0,             /* ngx_msec_t */
+    NGX_WSCHAT_LIMIT_SIZE,                 /* size_t */
+    NGX_WSCHAT_LIMIT_NUMBER,               /* ngx_uint_t */
+    NGX_WSCHAT_LIMIT_FLAG,                 /* ngx_flag_t */
+    NGX_WSCHAT_LIMIT_BINARY                /* ngx_uint_t */
+} ngx_wschat_limit_e;
 
 typedef struct {
-    char                 *(*set)(ngx_conf_t *cf, ngx_command_t *cmd,
-                                 void *conf);
+    ngx_wschat_limit_e      kind;
     ngx_uint_t              offset;        /* in ngx_wschat_api_t */
-    void                   *post;
+    ngx_int_t               min;
+    ngx_int_t               max;
+    char                   *expected;
 } ngx_wschat_limit_t;
 
 
@@ -113,6 +122,11 @@ ngx_wschat_template_t *ngx_wschat_lang_value(ngx_conf_t *cf,
 /* Reads the steps between the braces that follow into the block. */
 char *ngx_wschat_lang_block(ngx_conf_t *cf, ngx_wschat_lang_t *lang,
     ngx_wschat_block_t *block);
+
+/*
+ * Whether a name of a room or user that has no references can be one; logs.
+ */
+ngx_int_t ngx_wschat_lang_name(ngx_conf_t *cf, ngx_wschat_template_t *tpl);
 
 /* If arg is "name=value", value is what follows. */
 ngx_uint_t ngx_wschat_lang_option(ngx_str_t *arg, char *name,

@@ -591,13 +591,13 @@ ngx_wschat_ref_fetch(ngx_wschat_run_t *run, ngx_wschat_ref_t *ref)
 ngx_int_t
 ngx_wschat_ref_capture(ngx_wschat_run_t *run)
 {
-    u_char                     buf[NGX_WSCHAT_MAX_KEY + 1];
-    ngx_int_t                  rc;
-    ngx_str_t                  key, text;
-    ngx_uint_t                 i;
-    ngx_wschat_buf_t           b;
-    ngx_wschat_value_t         v;
-    ngx_wschat_capture_t      *c;
+    u_char                      buf[NGX_WSCHAT_MAX_KEY + 1];
+    ngx_int_t                   rc;
+    ngx_str_t                   key, text;
+    ngx_uint_t                  i;
+    ngx_wschat_buf_t            b;
+    ngx_wschat_value_t          v;
+    ngx_wschat_capture_t       *c;
     ngx_http_request_t         *r;
     ngx_http_variable_value_t  *vv;
 

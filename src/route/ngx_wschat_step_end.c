@@ -137,6 +137,12 @@ ngx_wschat_step_close(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         if (cl->reason == NULL) {
             return NGX_CONF_ERROR;
         }
+
+        if (cl->reason->constant
+            && cl->reason->literal.len > NGX_WSCHAT_CONTROL_MAX - 2)
+        {
+            return "needs a reason of at most 123 bytes";
+        }
     }
 
     return NGX_CONF_OK;

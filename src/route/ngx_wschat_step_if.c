@@ -159,7 +159,7 @@ ngx_wschat_if_condition(ngx_conf_t *cf, ngx_wschat_lang_t *lang,
     ngx_wschat_if_t *cond, ngx_str_t *value, ngx_uint_t n)
 {
     ngx_str_t   *first, *last, *op;
-    ngx_uint_t   apart, caseless;
+    ngx_uint_t   closed, caseless;
 
     first = &value[0];
     last = &value[n - 1];
@@ -176,20 +176,20 @@ ngx_wschat_if_condition(ngx_conf_t *cf, ngx_wschat_lang_t *lang,
     first->len--;
     last->len--;
 
-    apart = (first->len == 0 && n > 1);
-
-    if (apart) {
+    if (first->len == 0 && n > 1) {
         value++;
         n--;
         first = &value[0];
     }
 
-    if (last->len == 0 && n > 1) {
+    closed = (last->len == 0 && n > 1);
+
+    if (closed) {
         n--;
         last = &value[n - 1];
     }
 
-    if (first->len == 0 && first == last && !apart) {
+    if (first->len == 0 && n == 1 && !closed) {
         goto invalid;
     }
 
@@ -205,8 +205,28 @@ ngx_wschat_if_condition(ngx_conf_t *cf, ngx_wschat_lang_t *lang,
 
 
     if (n == 1) {
+
+        if (ngx_wschat_lang_is(first, "room_exists")
+            || ngx_wschat_lang_is(first, "member"))
+        {
+            goto invalid;
+        }
+
         cond->left = ngx_wschat_lang_template(cf, lang, first);
-        return cond->left ? NGX_CONF_OK : NGX_CONF_ERROR;
+        if (cond->left == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        /* "$x=y" without blanks would be a text, and so be true */
+
+        if (!cond->left->single && !cond->left->is_json
+            && (ngx_strlchr(first->data, first->data + first->len, '=')
+                || ngx_strlchr(first->data, first->data + first->len, '~')))
+        {
+            goto invalid;
+        }
+
+        return NGX_CONF_OK;
     }
 
     if (n == 2) {

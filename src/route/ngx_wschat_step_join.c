@@ -31,6 +31,9 @@ typedef struct {
 } ngx_wschat_leave_t;
 
 
+static ngx_int_t ngx_wschat_join_option(ngx_conf_t *cf,
+    ngx_wschat_lang_t *lang, ngx_str_t *arg, ngx_str_t *s,
+    ngx_wschat_template_t **tpl);
 static ngx_int_t ngx_wschat_join_handler(ngx_wschat_run_t *run, void *conf);
 static ngx_int_t ngx_wschat_join_start(ngx_wschat_run_t *run,
     ngx_wschat_join_t *join);
@@ -64,7 +67,9 @@ ngx_wschat_step_join(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     join->history = -1;
 
     join->room = ngx_wschat_lang_template(cf, lang, &value[1]);
-    if (join->room == NULL) {
+    if (join->room == NULL
+        || ngx_wschat_lang_name(cf, join->room) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -81,8 +86,9 @@ ngx_wschat_step_join(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         if (ngx_wschat_lang_option(&value[i], "since", &s)) {
-            join->since = ngx_wschat_lang_value(cf, lang, &value[i], &s);
-            if (join->since == NULL) {
+            if (ngx_wschat_join_option(cf, lang, &value[i], &s, &join->since)
+                != NGX_OK)
+            {
                 return NGX_CONF_ERROR;
             }
 
@@ -90,8 +96,9 @@ ngx_wschat_step_join(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         if (ngx_wschat_lang_option(&value[i], "epoch", &s)) {
-            join->epoch = ngx_wschat_lang_value(cf, lang, &value[i], &s);
-            if (join->epoch == NULL) {
+            if (ngx_wschat_join_option(cf, lang, &value[i], &s, &join->epoch)
+                != NGX_OK)
+            {
                 return NGX_CONF_ERROR;
             }
 
@@ -114,6 +121,33 @@ ngx_wschat_step_join(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* "since" and "epoch": a number, or references */
+
+static ngx_int_t
+ngx_wschat_join_option(ngx_conf_t *cf, ngx_wschat_lang_t *lang,
+    ngx_str_t *arg, ngx_str_t *s, ngx_wschat_template_t **tpl)
+{
+    if (*tpl) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" is duplicate", arg);
+        return NGX_ERROR;
+    }
+
+    *tpl = ngx_wschat_lang_value(cf, lang, arg, s);
+    if (*tpl == NULL) {
+        return NGX_ERROR;
+    }
+
+    if ((*tpl)->constant && ngx_atoi(s->data, s->len) == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid argument \"%V\": a number was expected",
+                           arg);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 

@@ -80,15 +80,27 @@ ngx_wschat_step_send(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     for (i = 2; i < cf->args->nelts - 1; i++) {
 
         if (ngx_wschat_lang_is(&value[i], "except=self")) {
+
+            if (send->self) {
+                return "can not have \"except=self\" for what goes to self";
+            }
+
             send->except = 1;
 
         } else if (ngx_wschat_lang_is(&value[i], "ephemeral")) {
             send->ephemeral = 1;
 
-        } else if (ngx_wschat_lang_is(&value[i], "store")) {
-            send->store = 1;
+        } else if (ngx_wschat_lang_is(&value[i], "store")
+                   || ngx_wschat_lang_option(&value[i], "store", &record))
+        {
+            if (send->store) {
+                return "can \"store\" only once";
+            }
 
-        } else if (ngx_wschat_lang_option(&value[i], "store", &record)) {
+            if (record.data && record.len == 0) {
+                return "needs a body behind \"store=\"";
+            }
+
             send->store = 1;
 
         } else {
@@ -111,7 +123,9 @@ ngx_wschat_step_send(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         send->name = ngx_wschat_lang_value(cf, lang, &value[1], &name);
-        if (send->name == NULL) {
+        if (send->name == NULL
+            || ngx_wschat_lang_name(cf, send->name) != NGX_OK)
+        {
             return NGX_CONF_ERROR;
         }
     }

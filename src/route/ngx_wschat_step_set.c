@@ -56,7 +56,9 @@ ngx_wschat_step_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     name = value[1];
 
-    if (name.len < 2 || name.data[0] != '$') {
+    if (name.len < 2 || name.data[0] != '$'
+        || (name.data[1] >= '0' && name.data[1] <= '9'))
+    {
         goto invalid;
     }
 
@@ -106,7 +108,9 @@ ngx_wschat_step_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ngx_wschat_lang_is(&name, "room")) {
         set->room = 1;
-        return NGX_CONF_OK;
+
+        return (ngx_wschat_lang_name(cf, set->value) == NGX_OK)
+               ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
     slot = ngx_wschat_ref_variable(lang->api, &name);
