@@ -773,7 +773,9 @@ ngx_wschat_init_process(ngx_cycle_t *cycle)
         || ngx_wschat_bus_init_process(cycle, &ngx_wschat_bus_handlers)
            != NGX_OK
         || ngx_wschat_call_init_process(cycle) != NGX_OK
-        || ngx_wschat_drain_init_process(cycle, wmcf->drain) != NGX_OK)
+        || ngx_wschat_drain_init_process(cycle, wmcf->drain,
+                                         ngx_wschat_run_hurry)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }

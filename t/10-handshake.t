@@ -32,7 +32,7 @@ sub frame {
            : $len < 65536 ? pack('Cn', 0xfe, $len)
            :                pack('CQ>', 0xff, $len);
 
-    return CORE::join '', (map { sprintf '\x%02x', ord } split //, "$head\0\0\0\0"),
+    return CORE::join $connection.none, (map { sprintf '\x%02x', ord } split //, "$head\0\0\0\0"),
                     $payload;
 }
 
@@ -91,6 +91,9 @@ sub WSConversation::_client_balanced {
 }
 
 
+# blocks of one configuration stand together and share nginx
+
+no_shuffle();
 share_nginx();
 run_tests();
 
@@ -318,7 +321,7 @@ alice connect /ws Sec-WebSocket-Protocol: b/c, "d", a => 101 [Sec-WebSocket-Prot
 route echo { reply '{"m":"$request.body.m"}'; }
 --- ws eval
 my $ask = ::ask($::upgrade . $::version . $::key);
-my $frames = CORE::join '', map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 1 .. 3;
+my $frames = CORE::join $connection.none, map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 1 .. 3;
 my $ping = ::frame(9, 'p');
 my $close = ::frame(8, '');
 <<"END"
@@ -350,10 +353,10 @@ location /ws { wschat chat; }
 client_header_buffer_size 64k;
 --- ws eval
 my $ask = ::ask($::upgrade . $::version . $::key);
-my $many = CORE::join '', map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 1 .. 300;
+my $many = CORE::join $connection.none, map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 1 .. 300;
 my $big = ::frame(1, '{"action":"echo","m":"' . 'x' x 40000 . '"}');
 my $huge = ::frame(1, '{"action":"echo","m":"' . 'y' x 100000 . '"}');
-my $recv = CORE::join '', map { "alice recv {\"m\":$_}\n" } 1 .. 300;
+my $recv = CORE::join $connection.none, map { "alice recv {\"m\":$_}\n" } 1 .. 300;
 <<"END"
 alice open
 alice write $ask$many$big$huge$many
@@ -371,10 +374,10 @@ route echo { reply '{"m":"$request.body.m"}'; }
 --- ws eval
 my $ask = ::ask($::upgrade . $::version . $::key);
 my $pad = ::ask('X-Pad: ' . 'p' x 3000 . '\r\n' . $::upgrade . $::version . $::key);
-my $many = CORE::join '', map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 1 .. 300;
+my $many = CORE::join $connection.none, map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 1 .. 300;
 my $big = ::frame(1, '{"action":"echo","m":"' . 'x' x 40000 . '"}');
-my $recv = CORE::join '', map { "NAME recv {\"m\":$_}\n" } 1 .. 300;
-CORE::join '', map { s/NAME/$_->[0]/gr } map { my $c = $_; map { s/NAME/$c->[0]/gr } <<"END" } [alice => $ask, ''], [bob => $pad, ''], [carol => $pad, 'split=5000 '];
+my $recv = CORE::join $connection.none, map { "NAME recv {\"m\":$_}\n" } 1 .. 300;
+CORE::join $connection.none, map { s/NAME/$_->[0]/gr } map { my $c = $_; map { s/NAME/$c->[0]/gr } <<"END" } [alice => $ask, ''], [bob => $pad, ''], [carol => $pad, 'split=5000 '];
 NAME open
 NAME write $c->[2]$c->[1]$big$many
 NAME recv-head 101
@@ -391,10 +394,10 @@ my $ask = ::ask($::upgrade . $::version . $::key);
 my $whole = '\x81\x97\x00\x00\x00\x00{"action":"echo","m":1}';
 my @bytes = $whole =~ /(\\x..|.)/g;
 my $i = 0;
-CORE::join '', map {
+CORE::join $connection.none, map {
     my $name = 'a' . $i++;
-    my $head = CORE::join '', @bytes[0 .. $_ - 1];
-    my $tail = CORE::join '', @bytes[$_ .. $#bytes];
+    my $head = CORE::join $connection.none, @bytes[0 .. $_ - 1];
+    my $tail = CORE::join $connection.none, @bytes[$_ .. $#bytes];
     <<"END"
 $name open
 $name write $ask$head
@@ -417,17 +420,15 @@ alice recv-close 1002
 alice recv-eof
 END
 
-=== TEST 23: a body in the handshake is none of the frames
+=== TEST 23: a handshake has no body, and what is in one is no frame
 --- api
 route echo { reply '{"m":"$request.body.m"}'; }
 --- ws eval
 my $ask = ::ask('Content-Length: 5\r\n' . $::upgrade . $::version . $::key);
-my $frame = ::frame(1, '{"action":"echo","m":1}');
 <<"END"
 alice open
-alice write ${ask}hello$frame
-alice recv-head 101
-alice recv {"m":1}
+alice write ${ask}hello
+alice recv-head 400 [Content-Type: json]
 END
 
 === TEST 24: auth_basic
@@ -552,7 +553,7 @@ http GET /status => 200 "connections":0,"rooms":0,"users":0,
            200, 201, 204, 299, 300, 301, 304, 400, 404, 409, 418, 426, 451, 499, 500, 501, 503, 599)
 . "}\nroute x { reply '{\"here\":true}'; }\n"
 --- ws eval
-CORE::join '',
+CORE::join $connection.none,
     (map { "a connect /ws?s=$_ => 101 [!Content-Length]\na send {\"action\":\"x\"}\na recv {\"here\":true}\n" }
          200, 201, 204, 299),
     (map { "a connect /ws?s=$_ => $_ [!Sec-WebSocket-Accept]\n" }
@@ -799,9 +800,9 @@ END
 
 === TEST 44: realip: the real address stays after the handshake
 --- api
-route $connect { reply '{"ip":"$context.identity.sourceIp","var":"$remote_addr"}'; }
+route $connect { if ($request.querystring.spy) { join spies; } reply '{"ip":"$context.identity.sourceIp","var":"$remote_addr"}'; }
 route ip { reply '{"ip":"$context.identity.sourceIp","var":"$remote_addr","id":"$context.connectionId"}'; }
-route $disconnect { send all '{"gone":"$context.identity.sourceIp"}'; }
+route $disconnect { send room=spies '{"gone":"$context.identity.sourceIp"}'; }
 --- http_config
 log_format ws 'ws|$remote_addr|$status|end';
 --- config
@@ -814,7 +815,7 @@ location /ws {
 location /ws/@connections/ { wschat_connections chat; }
 --- fresh
 --- ws
-spy connect /ws
+spy connect /ws?spy=1
 spy recv {"ip":"127.0.0.1","var":"127.0.0.1"}
 alice connect /ws X-Forwarded-For: 192.0.2.77
 alice recv {"ip":"192.0.2.77","var":"192.0.2.77"}
@@ -853,7 +854,7 @@ route $connect { delay 300ms; reply '{"welcome":true}'; }
 route echo { reply '{"m":"$request.body.m"}'; }
 --- ws eval
 my $ask = ::ask($::upgrade . $::version . $::key);
-my $many = CORE::join '', map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 0 .. 999;
+my $many = CORE::join $connection.none, map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 0 .. 999;
 my $big = ::frame(1, '{"action":"echo","m":"' . 'x' x 120000 . '"}');
 <<"END"
 alice open

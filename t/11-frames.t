@@ -50,6 +50,9 @@ sub WSConversation::_client_recv_raw {
 }
 
 
+# blocks of one configuration stand together and share nginx
+
+no_shuffle();
 share_nginx();
 run_tests();
 
@@ -298,9 +301,10 @@ route $default { reply $request.body; }
 === TEST 18: binary messages are refused
 --- api
 route $default { reply $request.body; }
-route $disconnect { send all '{"code":"$context.disconnectStatusCode","reason":"$context.disconnectReason"}'; }
+route $connect { if ($request.querystring.spy) { join spies; } }
+route $disconnect { send room=spies '{"code":"$context.disconnectStatusCode","reason":"$context.disconnectReason"}'; }
 --- ws eval
-"bob connect /ws\n"
+"bob connect /ws?spy=1\n"
 . CORE::join '', map { <<"END" } 'send-bin 00ff', 'frame op=2', 'frame op=2 x', 'frame op=2,fin=0 x', 'frame op=2 ${x*70000}'
 alice connect /ws
 alice $_

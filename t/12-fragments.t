@@ -4,6 +4,9 @@
 use lib 't/lib';
 use Test::Nginx::WSChat 'no_plan';
 
+# blocks of one configuration stand together and share nginx
+
+no_shuffle();
 share_nginx();
 run_tests();
 
@@ -115,9 +118,10 @@ CORE::join('', map { "$_ connect /ws\n" } @who)
 === TEST 8: a message that never ends is no message
 --- api
 route $default { send all $request.body; }
-route $disconnect { send all '{"code":"$context.disconnectStatusCode"}'; }
+route $connect { if ($request.querystring.spy) { join spies; } }
+route $disconnect { send room=spies '{"code":"$context.disconnectStatusCode"}'; }
 --- ws
-bob connect /ws
+bob connect /ws?spy=1
 alice connect /ws
 alice frame op=1,fin=0 one
 alice frame op=0,fin=0 ${x*100000}

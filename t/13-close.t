@@ -6,12 +6,12 @@ use lib 't/lib';
 use Test::Nginx::WSChat 'no_plan';
 
 
-# $disconnect tells all others: a spy gets exactly this
+# $disconnect tells the spies, who get exactly this
 
 our $told = <<'END';
-route ping { reply '{"ping":true}'; }
+route $connect { if ($request.querystring.spy) { join spies; } }
 route $disconnect {
-    send all '{"code":"$context.disconnectStatusCode","reason":"$context.disconnectReason"}';
+    send room=spies '{"code":"$context.disconnectStatusCode","reason":"$context.disconnectReason"}';
 }
 END
 
@@ -37,6 +37,9 @@ sub WSConversation::_client_last_raw {
 }
 
 
+# blocks of one configuration stand together and share nginx
+
+no_shuffle();
 share_nginx();
 run_tests();
 
@@ -88,7 +91,7 @@ END
 === TEST 4: no code
 --- api eval: $::told
 --- ws
-spy connect /ws
+spy connect /ws?spy=1
 alice connect /ws
 alice close
 alice recv-close-only 1005
@@ -98,7 +101,7 @@ spy recv {"code":1005,"reason":"Client-side close frame status not set"}
 === TEST 5: half a code
 --- api eval: $::told
 --- ws
-spy connect /ws
+spy connect /ws?spy=1
 alice connect /ws
 alice frame op=8 \x03
 alice recv-close-only 1002
@@ -110,7 +113,7 @@ spy recv-none 0.05
 === TEST 6: reasons: as long as possible, UTF-8, control characters
 --- api eval: $::told
 --- ws
-spy connect /ws
+spy connect /ws?spy=1
 alice connect /ws
 alice close 1000 ${r*123}
 alice recv-close 1000 ${r*123}
@@ -143,7 +146,7 @@ END
 === TEST 8: a close frame that is too long, or in pieces
 --- api eval: $::told
 --- ws
-spy connect /ws
+spy connect /ws?spy=1
 alice connect /ws
 alice frame op=8 \x03\xe8${r*124}
 alice recv-close-only 1002
@@ -159,17 +162,17 @@ spy recv-json {"code":1002}
 
 === TEST 9: what comes behind the close frame is nothing any more
 --- api
-route say { send all '{"say":"$request.body.say"}'; }
-route $disconnect { send all '{"code":"$context.disconnectStatusCode"}'; }
+route $connect { if ($request.querystring.spy) { join spies; } }
+route say { send room=spies '{"say":"$request.body.say"}'; }
+route $disconnect { send room=spies '{"code":"$context.disconnectStatusCode"}'; }
 --- ws eval
 my $say = sub { my $m = "{\"action\":\"say\",\"say\":$_[0]}"; sprintf '81%02x00000000%s', 128 + length $m, unpack 'H*', $m };
 my $close = sub { '888200000000' . sprintf '%04x', $_[0] };
 <<"END"
-spy connect /ws
+spy connect /ws?spy=1
 alice connect /ws
 # a message, a close frame, a message, another close frame, rubbish, a ping
 alice send-raw @{[ $say->(1), $close->(1001), $say->(2), $close->(4000), 'ffff', '898000000000' ]}
-alice recv {"say":1}
 alice recv-close-only 1001
 alice recv-eof
 spy recv {"say":1}
@@ -197,7 +200,7 @@ alice recv-eof
 === TEST 11: the peer of one that leaves without a word
 --- api eval: $::told
 --- ws
-spy connect /ws
+spy connect /ws?spy=1
 alice connect /ws
 alice hangup
 spy recv {"code":1006,"reason":"Connection closed abnormally"}
@@ -213,7 +216,7 @@ spy recv-none 0.05
 === TEST 12: FIN of a client that would still read
 --- api eval: $::told
 --- ws
-spy connect /ws
+spy connect /ws?spy=1
 alice connect /ws
 alice half-close
 alice recv-eof
@@ -222,10 +225,11 @@ spy recv-none 0.05
 
 === TEST 13: FIN behind messages: they count, then it is over
 --- api
-route say { send all '{"say":"$request.body.say"}'; }
-route $disconnect { send all '{"code":"$context.disconnectStatusCode"}'; }
+route $connect { if ($request.querystring.spy) { join spies; } }
+route say { send room=spies '{"say":"$request.body.say"}'; }
+route $disconnect { send room=spies '{"code":"$context.disconnectStatusCode"}'; }
 --- ws
-spy connect /ws
+spy connect /ws?spy=1
 alice connect /ws
 repeat 99 alice send {"action":"say","say":${i}}
 alice last-raw 8199000000007b22616374696f6e223a22736179222c22736179223a39397d
@@ -236,7 +240,7 @@ spy recv-none 0.05
 === TEST 14: FIN behind the close frame: it is a clean end, and answered
 --- api eval: $::told
 --- ws
-spy connect /ws
+spy connect /ws?spy=1
 alice connect /ws
 alice close 1000 bye
 alice half-close
@@ -254,7 +258,7 @@ spy recv-none 0.05
 === TEST 15: a close frame and gone: the code counts all the same
 --- api eval: $::told
 --- ws
-spy connect /ws
+spy connect /ws?spy=1
 alice connect /ws
 alice close 1001
 alice hangup
@@ -267,15 +271,16 @@ spy recv-none 0.05
 
 === TEST 16: the step close
 --- api
+route $connect { if ($request.querystring.spy) { join spies; } }
 route bye   { close; }
 route code  { close 4001; }
 route why   { close 4002 'because of $request.body.why'; }
 route ready { reply '{"last":true}'; close 1000 'ready'; reply '{"never":true}'; }
 route $disconnect {
-    send all '{"code":"$context.disconnectStatusCode","reason":"$context.disconnectReason"}';
+    send room=spies '{"code":"$context.disconnectStatusCode","reason":"$context.disconnectReason"}';
 }
 --- ws
-spy connect /ws
+spy connect /ws?spy=1
 alice connect /ws
 alice send {"action":"bye"}
 alice recv-close 1000
@@ -301,10 +306,11 @@ spy recv-none 0.05
 
 === TEST 17: a reason that is too long is cut, between two characters
 --- api
+route $connect { if ($request.querystring.spy) { join spies; } }
 route a { close 4000 '$request.body.why'; }
-route $disconnect { send all '{"reason":"$context.disconnectReason"}'; }
+route $disconnect { send room=spies '{"reason":"$context.disconnectReason"}'; }
 --- ws
-spy connect /ws
+spy connect /ws?spy=1
 alice connect /ws
 alice send {"action":"a","why":"${r*124}"}
 alice recv-close 4000 ${r*123}
@@ -348,17 +354,17 @@ END
 
 === TEST 19: our close: what is on its way is not worked on
 --- api
+route $connect { if ($request.querystring.spy) { join spies; } }
 route a { close 4001; }
-route say { send all '{"say":"$request.body.say"}'; }
-route $disconnect { send all '{"code":"$context.disconnectStatusCode"}'; }
+route say { send room=spies '{"say":"$request.body.say"}'; }
+route $disconnect { send room=spies '{"code":"$context.disconnectStatusCode"}'; }
 --- ws
-spy connect /ws
+spy connect /ws?spy=1
 alice connect /ws
 alice send {"action":"say","say":1}
 alice send {"action":"a"}
 repeat 200 alice send {"action":"say","say":2}
 alice send-bin 00
-alice recv {"say":1}
 alice recv-close-only 4001
 alice send {"action":"say","say":3}
 alice close 4001
@@ -369,10 +375,11 @@ spy recv-none 0.05
 
 === TEST 20: our close and theirs cross
 --- api
+route $connect { if ($request.querystring.spy) { join spies; } }
 route a { close 4001; }
-route $disconnect { send all '{"code":"$context.disconnectStatusCode"}'; }
+route $disconnect { send room=spies '{"code":"$context.disconnectStatusCode"}'; }
 --- ws
-spy connect /ws
+spy connect /ws?spy=1
 alice connect /ws
 alice send {"action":"a"}
 alice close 1000
@@ -383,14 +390,15 @@ spy recv-none 0.05
 
 === TEST 21: a client that does not answer our close is left alone after a while
 --- api
+route $connect { if ($request.querystring.spy) { join spies; } }
 close_timeout 300ms;
 route a { close 4001 'mine'; }
-route say { send all '{"say":"$request.body.say"}'; }
+route say { send room=spies '{"say":"$request.body.say"}'; }
 route $disconnect {
-    send all '{"code":"$context.disconnectStatusCode","reason":"$context.disconnectReason"}';
+    send room=spies '{"code":"$context.disconnectStatusCode","reason":"$context.disconnectReason"}';
 }
 --- ws
-spy connect /ws
+spy connect /ws?spy=1
 alice connect /ws
 alice send {"action":"a"}
 alice recv-close-only 4001 mine
@@ -413,12 +421,12 @@ spy recv-none 0.05
 
 === TEST 22: @connections closes
 --- api
-route $connect { reply '{"id":"$context.connectionId"}'; }
+route $connect { if ($request.querystring.spy) { join spies; } reply '{"id":"$context.connectionId"}'; }
 route $disconnect {
-    send all '{"code":"$context.disconnectStatusCode","reason":"$context.disconnectReason"}';
+    send room=spies '{"code":"$context.disconnectStatusCode","reason":"$context.disconnectReason"}';
 }
 --- ws
-spy connect /ws
+spy connect /ws?spy=1
 spy recv-json {"id":"*"}
 alice connect /ws
 alice recv-json {"id":"*"} => id=id
@@ -446,7 +454,7 @@ END
 === TEST 24: a binary message
 --- api eval: $::told
 --- ws
-spy connect /ws
+spy connect /ws?spy=1
 alice connect /ws
 alice send-bin 00
 alice recv-close 1003 Binary is not supported
@@ -535,14 +543,15 @@ spy recv-none 0.05
 
 === TEST 28: a step in $disconnect that has nobody to send to
 --- api
+route $connect { if ($request.querystring.spy) { join spies; } }
 route $disconnect {
     if ($context.disconnectStatusCode = 4001) { delay 100ms; }
     send connection=$context.connectionId '{"you":"left"}';
     send self '{"you":"left"}';
-    send all '{"left":true}';
+    send room=spies '{"left":true}';
 }
 --- ws
-spy connect /ws
+spy connect /ws?spy=1
 alice connect /ws
 alice close 4000
 alice recv-close-only 4000

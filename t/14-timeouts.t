@@ -72,6 +72,9 @@ sub WSConversation::_client_drip {
 }
 
 
+# blocks of one configuration stand together and share nginx
+
+no_shuffle();
 share_nginx();
 run_tests();
 

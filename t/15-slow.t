@@ -187,6 +187,9 @@ sub WSConversation::_client_call {
 }
 
 
+# blocks of one configuration stand together and share nginx
+
+no_shuffle();
 share_nginx();
 run_tests();
 

@@ -17,6 +17,9 @@ sub WSConversation::_client_cut {
 }
 
 
+# blocks of one configuration stand together and share nginx
+
+no_shuffle();
 share_nginx();
 run_tests();
 

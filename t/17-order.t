@@ -79,6 +79,9 @@ sub WSConversation::_client_fairly {
 }
 
 
+# blocks of one configuration stand together and share nginx
+
+no_shuffle();
 share_nginx();
 run_tests();
 
@@ -198,9 +201,10 @@ spy recv {"code":4001}
 === TEST 9: a broken frame behind a delayed message
 --- api
 route slow { delay 150ms; reply '{"slow":true}'; }
-route $disconnect { send all '{"code":"$context.disconnectStatusCode"}'; }
+route $connect { if ($request.querystring.spy) { join spies; } }
+route $disconnect { send room=spies '{"code":"$context.disconnectStatusCode"}'; }
 --- ws
-spy connect /ws
+spy connect /ws?spy=1
 alice connect /ws
 alice send {"action":"slow"}
 alice frame op=3

@@ -5,6 +5,26 @@ use Test::Nginx::WSChat 'no_plan';
 
 share_nginx();
 
+# NAME recv-each N TEXT...: these messages, N times; %i counts from 0
+
+sub WSConversation::_client_recv_each {
+    my ($self, $who, $rest, $text) = @_;
+
+    my ($n, @texts) = split / +/, $rest;
+
+    for my $i (0 .. $n - 1) {
+        for (@texts) {
+            my $want = s/%i/$i/gr;
+            my ($type, $payload) = $self->{client}{$who}{ws}->message;
+
+            return $self->_miss($text, "instead of $want: $type $payload")
+                if $type ne 'text' || $payload ne $want;
+        }
+    }
+
+    $self->_ok(1, $text);
+}
+
 my $api = <<'END';
 route $connect { set $connection.user $arg_u; }
 route join { join $request.body.r; reply ok; }
@@ -419,3 +439,61 @@ bob recv 1
 alice send {"action":"e","n":2}
 alice recv 2
 bob recv 2
+
+=== TEST 15: what one sends comes in order, whatever it is sent to
+--- api
+route $connect { set $connection.user $arg_u; }
+route join { join x; reply '{"id":"$context.connectionId"}'; }
+route all {
+    send room=x 'r$request.body.n';
+    send user=bob 'u$request.body.n';
+    send connection=$request.body.id 'c$request.body.n';
+    send all except=self 'a$request.body.n';
+    send room=x store ephemeral 's$request.body.n';
+}
+--- ws
+alice connect /ws?u=alice
+bob connect apart=alice /ws?u=bob
+bob send {"action":"join"}
+bob recv-json {"id":"*"} => id=id
+repeat 200 alice send {"action":"all","n":${i},"id":"${id}"}
+bob recv-each 200 r%i u%i c%i a%i s%i
+
+=== TEST 16: a message that waits keeps what it says, whatever comes meanwhile
+--- api
+route wait {
+    set $x $request.body.v;
+    set $y "$request.body.v!";
+    delay 100ms;
+    reply '{"raw":"$request.body","v":"$request.body.v","x":"$x","y":"$y","a":"$connection.a","n":"$request.body.n"}';
+}
+route ok { reply ok; }
+route set { set $connection.a $request.body.a; }
+--- ws
+alice connect /ws
+bob connect with=alice /ws
+alice send {"action":"set","a":"attr"}
+alice send {"action":"wait","v":{"k": ["v",1.10]},"n":1}
+alice send {"action":"wait","v":"second","n":2}
+bob send {"action":"ok","pad":"${z*60000}"}
+bob send {"action":"wait","v":"${y*30000}"}
+bob recv ok
+bob send {"action":"ok","pad":"${z*60000}"}
+alice recv {"raw":"{\"action\":\"wait\",\"v\":{\"k\": [\"v\",1.10]},\"n\":1}","v":{"k":["v",1.10]},"x":{"k":["v",1.10]},"y":"{\"k\":[\"v\",1.10]}!","a":"attr","n":1}
+alice recv {"raw":"{\"action\":\"wait\",\"v\":\"second\",\"n\":2}","v":"second","x":"second","y":"second!","a":"attr","n":2}
+bob recv-like "x":"y{30000}"
+bob recv ok
+
+=== TEST 17: the same in $connect
+--- api
+route $connect {
+    if ($arg_slow) { delay 100ms; }
+    reply '{"h":"$request.header.x-a","q":"$request.querystring.q","v":"$http_x_a"}';
+}
+--- ws
+alice open
+alice write GET /ws?slow=1&q=a%22 HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-A: ${a*3000}\r\n\r\n
+bob connect /ws?q=bob X-A: ${b*3000}
+bob recv {"h":"${b*3000}","q":"bob","v":"${b*3000}"}
+alice recv-head 101
+alice recv {"h":"${a*3000}","q":"a\"","v":"${a*3000}"}

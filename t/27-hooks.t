@@ -5,6 +5,46 @@ use Test::Nginx::WSChat 'no_plan';
 
 share_nginx();
 
+# NAME recv-balance A B: reads until as many messages A as B have come, at
+# least one, and nothing else comes
+
+sub WSConversation::_client_recv_balance {
+    my ($self, $who, $rest, $text) = @_;
+
+    my ($one, $two) = split / +/, $rest;
+    my %n = ($one => 0, $two => 0);
+    my $deadline = Time::HiRes::time() + $self->{timeout};
+
+    while (1) {
+        my $even = $n{$one} && $n{$one} == $n{$two};
+        my ($type, $payload) = $self->{client}{$who}{ws}->message(
+            $even ? 0.3 * $self->{scale} : $deadline - Time::HiRes::time());
+
+        if ($type ne 'text' || !exists $n{$payload}) {
+            return $self->_ok($type eq 'nothing' && $even, $text,
+                              "$n{$one} $one, $n{$two} $two, $type $payload");
+        }
+
+        $n{$payload}++;
+    }
+}
+
+# burst N NAME... : TEXT: all of them send, in turn, N times
+
+sub WSConversation::_do_burst {
+    my ($self, $rest, $text) = @_;
+
+    my ($n, $names, $message) = $rest =~ /^(\d+) +(.*?) *: *(.*)$/
+        or die "burst N NAME... : TEXT\n";
+
+    for (1 .. $n) {
+        for (split / +/, $names) {
+            $self->{client}{$_}{ws}->frame(1, $message)
+                or return $self->_miss($text, "$_ could not write");
+        }
+    }
+}
+
 # all hooks tell the watchers, and the one concerned
 
 my $api = <<'END';
@@ -345,7 +385,7 @@ alice recv route 2
 === TEST 12: a step that fails ends its hook and nothing else
 --- api
 on room_create { reply create; }
-on member_join { reply 'hook 1'; if ($room = x) { join ''; reply never; } reply 'hook 2'; }
+on member_join { reply 'hook 1'; if ($room = x) { join $connection.none; reply never; } reply 'hook 2'; }
 on member_leave { set $room ''; reply never; }
 on room_empty { reply 'empty $room'; }
 route join { reply 'route 1'; join $request.body.r; reply 'route 2'; leave; reply 'route 3'; }
@@ -537,7 +577,7 @@ bob recv []
 
 === TEST 20: $connect that is refused: its rooms are left, $disconnect does not run
 --- api
-route $connect { set $connection.user $arg_u; join x; if ($arg_no) { respond 403 '{"no":"$connection.user"}'; } if ($arg_fail) { join ''; } }
+route $connect { set $connection.user $arg_u; join x; if ($arg_no) { respond 403 '{"no":"$connection.user"}'; } if ($arg_fail) { join $connection.none; } }
 route $disconnect { send all 'disconnect $connection.user'; }
 on member_join { send all 'join $room.count $connection.user'; }
 on member_leave { send all 'leave $room.count $connection.user'; }
@@ -734,3 +774,61 @@ watch recv empty x
 watch recv-none
 watch send {"action":"rooms"}
 watch recv ["watch"]
+
+=== TEST 28: many come and go at once, on all workers: each beginning has an end
+--- api
+route watch { join watch; reply ok; }
+route churn { join x; leave x; }
+route done { reply '$rooms'; }
+on room_create { if ($room = x) { send room=watch create; } }
+on room_empty { send room=watch empty; }
+--- ws
+watch connect /ws
+watch send {"action":"watch"}
+watch recv ok
+repeat 8 c${i} connect /ws
+burst 200 c0 c1 c2 c3 c4 c5 c6 c7 : {"action":"churn"}
+repeat 8 c${i} send {"action":"done"}
+repeat 8 c${i} recv-like ^\["watch"(,"x")?\]$
+watch recv-balance create empty
+c0 send {"action":"done"}
+c0 recv ["watch"]
+
+=== TEST 29: the same with connections that end
+--- api
+route watch { join watch; reply ok; }
+route join { join x; join y; leave y; }
+route done { reply '$rooms'; }
+on room_create { if ($room != watch) { send room=watch create; } }
+on room_empty { send room=watch empty; }
+--- ws
+watch connect /ws
+watch send {"action":"watch"}
+watch recv ok
+repeat 100 a connect /ws
+repeat 100 b${i} connect /ws
+repeat 100 b${i} send {"action":"join"}
+repeat 100 b${i} abort
+watch recv-balance create empty
+watch send {"action":"done"}
+watch recv ["watch"]
+
+=== TEST 30: the hooks of more rooms than a run has steps
+--- api
+max_rooms 1000;
+route watch { join watch; reply ok; }
+route join { join $request.body.r; }
+route done { reply done; }
+on member_leave { set $x 1; set $x 2; send room=watch leave; }
+on room_empty { send room=watch empty; }
+--- ws
+watch connect /ws
+watch send {"action":"watch"}
+watch recv ok
+alice connect /ws
+repeat 700 alice send {"action":"join","r":"${i}"}
+alice send {"action":"done"}
+alice recv done
+alice abort
+watch recv-balance leave empty
+no-log too many

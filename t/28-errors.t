@@ -62,7 +62,7 @@ __DATA__
 
 === TEST 1: the frame, the steps that do not follow, the connection that stays
 --- api
-route join { reply '$context.requestId'; join ''; reply never; send all never; }
+route join { reply '$context.requestId'; join $connection.none; reply never; send all never; }
 route ok { reply ok; }
 --- ws
 alice connect /ws
@@ -235,7 +235,7 @@ alice recv ok
 
 === TEST 6: the id in the refusal is that of the header
 --- api
-route $connect { join ''; }
+route $connect { join $connection.none; }
 --- ws
 alice connect /ws => 502 [x-amz-apigw-id: ^(?<r>[\w-]{15}=)$]
 alice connect /ws => 502 [x-amz-apigw-id: ^(?!${r})[\w-]{15}=$]

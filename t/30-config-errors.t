@@ -669,7 +669,7 @@ ping_is_activity on;
 --- api
 max_rooms many;
 --- nginx_t
-"max_rooms" directive invalid number in api:1$
+"max_rooms" directive invalid value "many": a number from 1 to 10000 was expected in api:1$
 
 === TEST 104: max_rooms: 0
 --- api

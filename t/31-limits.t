@@ -36,8 +36,8 @@ CORE::join('', map { "route r$_ { reply 'is $_'; }\n" } 1 .. 501)
 
 === TEST 3: the last route is logged by its name
 --- api eval
-CORE::join('', map { "route r$_ { join ''; }\n" } 1 .. 500)
-. 'route $default { join ""; }'
+CORE::join('', map { "route r$_ { join \$connection.none; }\n" } 1 .. 500)
+. 'route $default { join $connection.none; }'
 --- ws
 alice connect /ws
 alice send {"action":"r500"}

@@ -59,6 +59,8 @@ static void ngx_wschat_run_timer_handler(ngx_event_t *ev);
 
 
 static ngx_wschat_run_t  *ngx_wschat_run_free;
+static ngx_queue_t        ngx_wschat_run_waiting;
+static ngx_uint_t         ngx_wschat_run_hurried;
 static ngx_uint_t         ngx_wschat_run_nfree;
 static ngx_wschat_buf_t   ngx_wschat_run_bufs[NGX_WSCHAT_RUN_BUFS];
 static ngx_wschat_buf_t   ngx_wschat_run_key;
@@ -68,6 +70,8 @@ ngx_int_t
 ngx_wschat_run_init_process(ngx_cycle_t *cycle)
 {
     ngx_wschat_run_key.max = NGX_WSCHAT_MAX_VALUE;
+
+    ngx_queue_init(&ngx_wschat_run_waiting);
 
     return NGX_OK;
 }
@@ -1331,14 +1335,40 @@ ngx_wschat_run_wait(ngx_wschat_run_t *run, ngx_msec_t ms)
     run->timer.data = run;
     run->timer.log = ngx_cycle->log;
 
-    ngx_add_timer(&run->timer, ms);
+    ngx_queue_insert_tail(&ngx_wschat_run_waiting, &run->waiting);
+
+    ngx_add_timer(&run->timer, ngx_wschat_run_hurried ? 0 : ms);
+}
+
+
+void
+ngx_wschat_run_hurry(void)
+{
+    ngx_queue_t       *q;
+    ngx_wschat_run_t  *run;
+
+    ngx_wschat_run_hurried = 1;
+
+    for (q = ngx_queue_head(&ngx_wschat_run_waiting);
+         q != ngx_queue_sentinel(&ngx_wschat_run_waiting);
+         q = ngx_queue_next(q))
+    {
+        run = ngx_queue_data(q, ngx_wschat_run_t, waiting);
+
+        ngx_del_timer(&run->timer);
+        ngx_add_timer(&run->timer, 0);
+    }
 }
 
 
 static void
 ngx_wschat_run_timer_handler(ngx_event_t *ev)
 {
-    ngx_wschat_run_resume(ev->data);
+    ngx_wschat_run_t *run = ev->data;
+
+    ngx_queue_remove(&run->waiting);
+
+    ngx_wschat_run_resume(run);
 }
 
 

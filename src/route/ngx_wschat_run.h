@@ -162,6 +162,7 @@ struct ngx_wschat_run_s {
 
     ngx_wschat_op_t           op;
     ngx_event_t               timer;
+    ngx_queue_t               waiting;    /* while the timer is set */
 
     ngx_uint_t                status;     /* $connect: the answer */
     ngx_str_t                 answer;
@@ -251,6 +252,9 @@ ngx_int_t ngx_wschat_run_leave_all(ngx_wschat_run_t *run, ngx_str_t *except);
 
 /* The step waits for so long. */
 void ngx_wschat_run_wait(ngx_wschat_run_t *run, ngx_msec_t ms);
+
+/* The worker's time is over: from now on no step waits. */
+void ngx_wschat_run_hurry(void);
 
 /*
  * Renders the template into one of the worker's buffers.  The body is valid

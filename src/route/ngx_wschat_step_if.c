@@ -186,7 +186,6 @@ ngx_wschat_if_condition(ngx_conf_t *cf, ngx_wschat_lang_t *lang,
 
     if (closed) {
         n--;
-        last = &value[n - 1];
     }
 
     if (first->len == 0 && n == 1 && !closed) {

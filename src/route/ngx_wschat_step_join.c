@@ -373,6 +373,13 @@ ngx_wschat_leave_handler(ngx_wschat_run_t *run, void *conf)
 
     ngx_str_t  name;
 
+    if (run->session == NULL) {
+
+        /* who has ended leaves all rooms anyway */
+
+        return NGX_OK;
+    }
+
     if (leave->room == NULL) {
         return ngx_wschat_run_leave_all(run, NULL);
     }
@@ -383,9 +390,8 @@ ngx_wschat_leave_handler(ngx_wschat_run_t *run, void *conf)
         return NGX_ERROR;
     }
 
-    if (run->session == NULL
-        || ngx_wschat_hub_member(run->session, NGX_WSCHAT_TO_ROOM, &name)
-           == NULL)
+    if (ngx_wschat_hub_member(run->session, NGX_WSCHAT_TO_ROOM, &name)
+        == NULL)
     {
         return NGX_OK;
     }

@@ -16,14 +16,18 @@
 
 static void ngx_wschat_drain_begin(ngx_event_t *ev);
 static void ngx_wschat_drain_wait(ngx_event_t *ev);
+static void ngx_wschat_drain_over(ngx_event_t *ev);
 
 
 static ngx_msec_t   ngx_wschat_drain_window;
 static ngx_event_t  ngx_wschat_drain_timer;
+static ngx_event_t  ngx_wschat_drain_end;
+static void       (*ngx_wschat_drain_hurry)(void);
 
 
 ngx_int_t
-ngx_wschat_drain_init_process(ngx_cycle_t *cycle, ngx_msec_t window)
+ngx_wschat_drain_init_process(ngx_cycle_t *cycle, ngx_msec_t window,
+    void (*hurry)(void))
 {
     ngx_connection_t  *c;
 
@@ -32,6 +36,13 @@ ngx_wschat_drain_init_process(ngx_cycle_t *cycle, ngx_msec_t window)
     ngx_wschat_drain_timer.handler = ngx_wschat_drain_wait;
     ngx_wschat_drain_timer.data = &ngx_wschat_drain_timer;
     ngx_wschat_drain_timer.log = cycle->log;
+
+    ngx_wschat_drain_hurry = hurry;
+
+    ngx_wschat_drain_end.handler = ngx_wschat_drain_over;
+    ngx_wschat_drain_end.data = &ngx_wschat_drain_end;
+    ngx_wschat_drain_end.log = cycle->log;
+    ngx_wschat_drain_end.cancelable = 1;
 
     /* any descriptor will do, there is none */
 
@@ -59,6 +70,7 @@ ngx_wschat_drain_begin(ngx_event_t *ev)
 {
     ngx_uint_t         n;
     ngx_connection_t  *c;
+    ngx_core_conf_t   *ccf;
 
     c = ev->data;
 
@@ -68,6 +80,13 @@ ngx_wschat_drain_begin(ngx_event_t *ev)
 
     ngx_free_connection(c);
     c->fd = (ngx_socket_t) -1;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
+                                           ngx_core_module);
+
+    if (ccf->shutdown_timeout) {
+        ngx_add_timer(&ngx_wschat_drain_end, ccf->shutdown_timeout);
+    }
 
     n = ngx_wschat_session_drain(ngx_wschat_drain_window);
 
@@ -98,4 +117,13 @@ ngx_wschat_drain_wait(ngx_event_t *ev)
     if (ngx_wschat_session_count()) {
         ngx_add_timer(ev, NGX_WSCHAT_DRAIN_TICK);
     }
+}
+
+
+/* worker_shutdown_timeout is over, what waits for no socket has to end, too */
+
+static void
+ngx_wschat_drain_over(ngx_event_t *ev)
+{
+    ngx_wschat_drain_hurry();
 }

@@ -25,9 +25,12 @@
 #include <ngx_core.h>
 
 
-/* "window" is the time for all of it, in ms. */
+/*
+ * "window" is the time for all of it, in ms.  "hurry" is called when
+ * worker_shutdown_timeout is over: what is still waiting must not wait.
+ */
 ngx_int_t ngx_wschat_drain_init_process(ngx_cycle_t *cycle,
-    ngx_msec_t window);
+    ngx_msec_t window, void (*hurry)(void));
 
 /* The worker stays while it has sessions. */
 void ngx_wschat_drain_keep(void);

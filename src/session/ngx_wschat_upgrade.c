@@ -78,11 +78,6 @@ ngx_wschat_upgrade(ngx_http_request_t *r, ngx_wschat_place_t *place)
         return rc;
     }
 
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
     ngx_wschat_upgrade_protocol(r, u, place->api);
 
     place->main_conf = r->main_conf;
@@ -181,6 +176,11 @@ ngx_wschat_upgrade_check(ngx_http_request_t *r, ngx_wschat_upgrade_t *u,
     {
         return ngx_wschat_reply_error(r, NGX_HTTP_BAD_REQUEST, NULL,
                                       "Sec-WebSocket-Key was expected");
+    }
+
+    if (r->headers_in.content_length_n > 0 || r->headers_in.chunked) {
+        return ngx_wschat_reply_error(r, NGX_HTTP_BAD_REQUEST, NULL,
+                                      "A body was not expected");
     }
 
     ngx_wschat_accept(u->accept, h->value.data);
