@@ -48,7 +48,7 @@ __DATA__
 === TEST 1: every valid code comes back
 --- api eval: $::told
 --- ws eval
-"spy connect /ws\n"
+"spy connect /ws?spy=1\n"
 . CORE::join '', map { <<"END" } 1000 .. 1003, 1007 .. 1014, 3000, 3001, 3500, 3999, 4000, 4001, 4500, 4999
 alice connect /ws
 alice close $_
@@ -60,7 +60,7 @@ END
 === TEST 2: and every reason with it
 --- api eval: $::told
 --- ws eval
-"spy connect /ws\n"
+"spy connect /ws?spy=1\n"
 . CORE::join '', map { <<"END" } 1000 .. 1003, 1007 .. 1014, 3000, 3999, 4000, 4999
 alice connect /ws
 alice close $_ good bye, $_
@@ -72,7 +72,7 @@ END
 === TEST 3: invalid codes
 --- api eval: $::told
 --- ws eval
-"spy connect /ws\n"
+"spy connect /ws?spy=1\n"
 . CORE::join '', map { <<"END" } 0, 1, 100, 125, 255, 256, 500, 998, 999, 1004 .. 1006, 1015 .. 1020, (map { 1016 + 97 * $_ } 1 .. 20), 2000, 2997 .. 2999, 5000, 5001, 9999, 32768, 65534, 65535
 alice connect /ws
 alice close $_
@@ -133,7 +133,7 @@ spy recv-json {"code":4001,"reason":"say \"\\\"\n\u0000"}
 === TEST 7: reasons that are not UTF-8
 --- api eval: $::told
 --- ws eval
-"spy connect /ws\n"
+"spy connect /ws?spy=1\n"
 . CORE::join '', map { <<"END" } '\xff', 'a\x80b', '\xed\xa0\x80', '\xc3', 'abc\xf0\x9f\x91', '\xc0\xaf'
 alice connect /ws
 alice frame op=8 \\x03\\xe8$_
@@ -341,7 +341,7 @@ route $disconnect {
     send all '{"code":"$context.disconnectStatusCode","reason":"$context.disconnectReason"}';
 }
 --- ws eval
-"spy connect /ws\n"
+"spy connect /ws?spy=1\n"
 . CORE::join('', map { <<"END" } 'close', 'close 1000 yours', 'close 4001 mine', 'close 1006', 'frame op=8 x', 'frame op=3 x', 'hangup', 'abort')
 alice connect /ws
 alice send {"action":"a"}
@@ -440,7 +440,7 @@ spy recv-none 0.05
 === TEST 23: the protocol was broken
 --- api eval: $::told
 --- ws eval
-"spy connect /ws\n"
+"spy connect /ws?spy=1\n"
 . CORE::join('', map { my ($step, $code) = @$_; <<"END" } ['frame op=3 x', 1002], ['send-esc \xff', 1007], ['frame op=1 ${x*131073}', 1009], ['frame op=1,rsv=4 x', 1002], ['frame op=1,mask=0 x', 1002])
 alice connect /ws
 alice $step

@@ -257,8 +257,8 @@ sub memory {
     open my $f, '<', "/proc/$pid/smaps_rollup" or return 0;
     my $sum = 0;
 
-    while (<$f>) {
-        $sum += $1 if /^Private_\w+:\s+(\d+)/;
+    while (my $line = <$f>) {
+        $sum += $1 if $line =~ /^Private_\w+:\s+(\d+)/;
     }
 
     return $sum;
