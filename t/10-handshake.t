@@ -32,7 +32,7 @@ sub frame {
            : $len < 65536 ? pack('Cn', 0xfe, $len)
            :                pack('CQ>', 0xff, $len);
 
-    return CORE::join $connection.none, (map { sprintf '\x%02x', ord } split //, "$head\0\0\0\0"),
+    return CORE::join '', (map { sprintf '\x%02x', ord } split //, "$head\0\0\0\0"),
                     $payload;
 }
 
@@ -321,7 +321,7 @@ alice connect /ws Sec-WebSocket-Protocol: b/c, "d", a => 101 [Sec-WebSocket-Prot
 route echo { reply '{"m":"$request.body.m"}'; }
 --- ws eval
 my $ask = ::ask($::upgrade . $::version . $::key);
-my $frames = CORE::join $connection.none, map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 1 .. 3;
+my $frames = CORE::join '', map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 1 .. 3;
 my $ping = ::frame(9, 'p');
 my $close = ::frame(8, '');
 <<"END"
@@ -353,10 +353,10 @@ location /ws { wschat chat; }
 client_header_buffer_size 64k;
 --- ws eval
 my $ask = ::ask($::upgrade . $::version . $::key);
-my $many = CORE::join $connection.none, map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 1 .. 300;
+my $many = CORE::join '', map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 1 .. 300;
 my $big = ::frame(1, '{"action":"echo","m":"' . 'x' x 40000 . '"}');
 my $huge = ::frame(1, '{"action":"echo","m":"' . 'y' x 100000 . '"}');
-my $recv = CORE::join $connection.none, map { "alice recv {\"m\":$_}\n" } 1 .. 300;
+my $recv = CORE::join '', map { "alice recv {\"m\":$_}\n" } 1 .. 300;
 <<"END"
 alice open
 alice write $ask$many$big$huge$many
@@ -374,10 +374,10 @@ route echo { reply '{"m":"$request.body.m"}'; }
 --- ws eval
 my $ask = ::ask($::upgrade . $::version . $::key);
 my $pad = ::ask('X-Pad: ' . 'p' x 3000 . '\r\n' . $::upgrade . $::version . $::key);
-my $many = CORE::join $connection.none, map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 1 .. 300;
+my $many = CORE::join '', map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 1 .. 300;
 my $big = ::frame(1, '{"action":"echo","m":"' . 'x' x 40000 . '"}');
-my $recv = CORE::join $connection.none, map { "NAME recv {\"m\":$_}\n" } 1 .. 300;
-CORE::join $connection.none, map { s/NAME/$_->[0]/gr } map { my $c = $_; map { s/NAME/$c->[0]/gr } <<"END" } [alice => $ask, ''], [bob => $pad, ''], [carol => $pad, 'split=5000 '];
+my $recv = CORE::join '', map { "NAME recv {\"m\":$_}\n" } 1 .. 300;
+CORE::join '', map { s/NAME/$_->[0]/gr } map { my $c = $_; map { s/NAME/$c->[0]/gr } <<"END" } [alice => $ask, ''], [bob => $pad, ''], [carol => $pad, 'split=5000 '];
 NAME open
 NAME write $c->[2]$c->[1]$big$many
 NAME recv-head 101
@@ -394,10 +394,10 @@ my $ask = ::ask($::upgrade . $::version . $::key);
 my $whole = '\x81\x97\x00\x00\x00\x00{"action":"echo","m":1}';
 my @bytes = $whole =~ /(\\x..|.)/g;
 my $i = 0;
-CORE::join $connection.none, map {
+CORE::join '', map {
     my $name = 'a' . $i++;
-    my $head = CORE::join $connection.none, @bytes[0 .. $_ - 1];
-    my $tail = CORE::join $connection.none, @bytes[$_ .. $#bytes];
+    my $head = CORE::join '', @bytes[0 .. $_ - 1];
+    my $tail = CORE::join '', @bytes[$_ .. $#bytes];
     <<"END"
 $name open
 $name write $ask$head
@@ -553,7 +553,7 @@ http GET /status => 200 "connections":0,"rooms":0,"users":0,
            200, 201, 204, 299, 300, 301, 304, 400, 404, 409, 418, 426, 451, 499, 500, 501, 503, 599)
 . "}\nroute x { reply '{\"here\":true}'; }\n"
 --- ws eval
-CORE::join $connection.none,
+CORE::join '',
     (map { "a connect /ws?s=$_ => 101 [!Content-Length]\na send {\"action\":\"x\"}\na recv {\"here\":true}\n" }
          200, 201, 204, 299),
     (map { "a connect /ws?s=$_ => $_ [!Sec-WebSocket-Accept]\n" }
@@ -854,7 +854,7 @@ route $connect { delay 300ms; reply '{"welcome":true}'; }
 route echo { reply '{"m":"$request.body.m"}'; }
 --- ws eval
 my $ask = ::ask($::upgrade . $::version . $::key);
-my $many = CORE::join $connection.none, map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 0 .. 999;
+my $many = CORE::join '', map { ::frame(1, "{\"action\":\"echo\",\"m\":$_}") } 0 .. 999;
 my $big = ::frame(1, '{"action":"echo","m":"' . 'x' x 120000 . '"}');
 <<"END"
 alice open

@@ -83,6 +83,9 @@ struct ngx_wschat_api_s {
     time_t                  history_age;   /* seconds, 0: any */
     ngx_uint_t              max_rooms;     /* of one connection */
     ngx_flag_t              ping_is_activity;
+
+    u_char                 *store_file;    /* where "store" is first used */
+    ngx_uint_t              store_line;
 };
 
 

@@ -154,6 +154,13 @@ ngx_wschat_lang_check(ngx_conf_t *cf, ngx_wschat_api_t *api)
         return NGX_CONF_ERROR;
     }
 
+    if (api->store_file && api->history == 0) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"store\" in %s:%ui keeps nothing: \"history N;\" "
+                      "was expected in api \"%V\"",
+                      api->store_file, api->store_line, &api->name);
+    }
+
     ngx_qsort(api->routes.elts, api->routes.nelts, sizeof(ngx_wschat_route_t),
               ngx_wschat_lang_cmp_routes);
 

@@ -112,8 +112,16 @@ ngx_wschat_step_send(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    if (send->store && (send->target != NGX_WSCHAT_TO_ROOM || send->self)) {
-        return "can store only what goes to a room";
+    if (send->store) {
+
+        if (send->target != NGX_WSCHAT_TO_ROOM || send->self) {
+            return "can store only what goes to a room";
+        }
+
+        if (lang->api->store_file == NULL) {
+            lang->api->store_file = cf->conf_file->file.name.data;
+            lang->api->store_line = cf->conf_file->line;
+        }
     }
 
     if (name.data) {
