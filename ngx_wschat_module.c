@@ -180,10 +180,10 @@ ngx_module_t  ngx_wschat_module = {
 ngx_wschat_limit_time(idle_timeout, 0);
 ngx_wschat_limit_time(max_duration, 0);
 ngx_wschat_limit_time(ping_interval, 0);
-ngx_wschat_limit_time(pong_timeout, 0);
+ngx_wschat_limit_time(pong_timeout, 1);
 ngx_wschat_limit_time(send_timeout, 0);
 ngx_wschat_limit_time(read_timeout, 0);
-ngx_wschat_limit_time(close_timeout, 0);
+ngx_wschat_limit_time(close_timeout, 1);
 ngx_wschat_limit_size(max_frame);
 ngx_wschat_limit_size(max_message);
 ngx_wschat_limit_size(max_body);

@@ -94,9 +94,8 @@ ngx_wschat_member_t *ngx_wschat_hub_member(ngx_wschat_session_t *s,
     ngx_wschat_target_e kind, ngx_str_t *name);
 
 /*
- * Queues the message to all sessions of this worker that it is for.  Sockets
- * are not touched: they are flushed at the end of this turn of the event
- * loop, so sessions do not come or go during the call.  The message's strings
+ * Queues the message to all sessions of this worker that it is for; sessions
+ * do not come or go during the call.  The message's strings
  * are not needed afterwards.  NGX_OK, or NGX_ERROR: no memory.
  */
 ngx_int_t ngx_wschat_hub_deliver(ngx_wschat_api_t *api,

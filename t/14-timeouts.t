@@ -258,21 +258,21 @@ access-log ^ws\|1006\|Connection closed abnormally\|end$
 
 === TEST 8: no ping while there is traffic
 --- api
-ping_interval 1s;
+ping_interval 700ms;
 pong_timeout 1s;
 route echo { reply '{}'; }
 --- ws
 alice connect /ws
 mark a
-pause 0.4
+pause 0.3
 alice send {"action":"echo"}
-pause 0.4
+pause 0.3
 alice send {"action":"echo"}
 mark b
 alice recv {}
 alice recv {}
 alice recv-ping
-after b 1.0
+after b 0.7
 
 === TEST 9: read_timeout: half a frame, half a message
 --- api
@@ -432,7 +432,7 @@ alice recv-ping
 --- api
 ping_interval 300ms;
 pong_timeout 500ms;
-route slow { delay 1200ms; reply '{"slow":true}'; }
+route slow { delay 1s; reply '{"slow":true}'; }
 --- ws
 alice connect /ws
 alice recv-ping

@@ -17,22 +17,23 @@ END
 our $slow = "port=$slow_port rcvbuf=2048";
 
 
-# NAME recv-rising [MORE]: what is there of {"n":N...} has rising N; it is
-# remembered how many; until nothing comes, a close frame or the end
+# NAME recv-rising [SECONDS [N]]: what is there of {"n":...} is rising; it is
+# remembered how many; until nothing comes, a close frame, the end, or N came
 #
 # NAME came MIN MAX: so many came; NAME ended WHAT: that is how it stopped
 
 sub WSConversation::_client_recv_rising {
     my ($self, $who, $rest, $text) = @_;
 
+    my ($seconds, $n) = split / /, $rest;
     my $ws = $self->_ws($who);
     my $last = -1;
     my $fault;
 
     @$ws{'came', 'other', 'ended'} = (0, 0, '');
 
-    while (1) {
-        my ($got, $payload) = $ws->message(length $rest ? $rest : ());
+    until (defined $n && $ws->{came} == $n) {
+        my ($got, $payload) = $ws->message($seconds);
 
         if ($got eq 'text' && $payload =~ /^\{"n":"?(\d+)/) {
             $fault //= "$1 came after $last" if $1 <= $last;
@@ -357,11 +358,11 @@ alice connect /ws
 bob connect apart=alice /ws
 slow connect port=$::slow_port rcvbuf=65536 /ws
 @{[ CORE::join '', map { "alice send {\"action\":\"say\",\"n\":$_,\"pad\":\"\${x*" . (1, 20, 130, 5000, 17000, 66000, 140000)[$_ % 7] . "}\"}\n" } 1 .. 70 ]}
-bob recv-rising 2
+bob recv-rising 5 70
 bob came 70 70
-slow recv-rising 2
+slow recv-rising 5 70
 slow came 70 70
-alice recv-rising 2
+alice recv-rising 5 70
 alice came 70 70
 END
 
@@ -453,20 +454,17 @@ alice connect /ws
 bob connect with=alice /ws
 carol connect apart=alice /ws
 alice send-raw @{[ $burst->('say', 60) ]}
-bob recv-rising 0.5
+bob recv-rising 5 60
 bob came 60 60
-bob ended ^nothing
-carol recv-rising 0.5
+carol recv-rising 5 60
 carol came 60 60
-carol ended ^nothing
-alice recv-rising 0.5
+alice recv-rising 5 60
 alice came 60 60
-alice ended ^nothing
 # not even those that may be lost
 alice send-raw @{[ $burst->('type', 60) ]}
-bob recv-rising 0.5
+bob recv-rising 5 60
 bob came 60 60
-carol recv-rising 0.5
+carol recv-rising 5 60
 carol came 60 60
 END
 

@@ -237,7 +237,7 @@ my $all = $frame->('{"action":"slow","n":0}') . CORE::join '', map { $frame->("{
 
 === TEST 13: time-outs
 --- api
-idle_timeout 1500ms;
+idle_timeout 1s;
 ping_interval 200ms;
 ping_is_activity off;
 --- tls

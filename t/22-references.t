@@ -562,3 +562,47 @@ alice recv-like ^[0-9a-f-]{36}$
 alice recv ok
 alice send {"action":"since"}
 alice recv ok
+
+=== TEST 24: variables of all kinds of nginx's modules, in routes and in hooks
+--- http_config
+geo $where { default elsewhere; 127.0.0.0/8 here; }
+split_clients "$arg_x" $part { 100% all; }
+map $arg_tier $tier { ~^(?<mapped>g.*)$ $mapped; default none; }
+wschat_zone chat 1m;
+wschat_api chat {
+    on member_join { reply '["$where","$part","$place","$from_set","$tier","$login"]'; }
+    route $connect { join $place; }
+    route v { reply '$where $part $place $from_set $tier $login ${place}s'; }
+}
+--- config
+set $from_set server;
+location ~ ^/r/(?<place>\w+)$ { set $from_set "location $arg_x"; wschat chat; }
+location /auth { auth_request /who; auth_request_set $login $upstream_http_x_login; set $place auth; wschat chat; }
+location = /who { proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/me; }
+location = /me { add_header X-Login "ann \"x\""; return 204; }
+location /rewritten { set $place rewritten; rewrite ^ /r/final last; }
+--- ws
+alice connect /r/lobby?x=1&tier=gold
+alice recv-like ^\["here","all","lobby","location 1","gold",(null|"")\]$
+alice send {"action":"v"}
+alice recv here all lobby location 1 gold  lobbys
+bob connect /auth?x=2
+bob recv ["here","all","auth","server","none","ann \"x\""]
+bob send {"action":"v"}
+bob recv here all auth server none ann "x" auths
+carol connect /rewritten?x=3
+carol recv-like ^\["here","all","final","location 3","none",(null|"")\]$
+# as they were at the handshake
+alice send {"action":"v"}
+alice recv here all lobby location 1 gold  lobbys
+
+=== TEST 25: a variable of two routes is one
+--- api
+route a { set $x 1; set $x a$x; reply $x; }
+route b { set $x b$x; set $y $x; reply '$x $y'; }
+--- ws
+alice connect /ws
+alice send {"action":"a"}
+alice recv a1
+alice send {"action":"b"}
+alice recv b b

@@ -442,6 +442,7 @@ bob recv 2
 
 === TEST 15: what one sends comes in order, whatever it is sent to
 --- api
+history 1;
 route $connect { set $connection.user $arg_u; }
 route join { join x; reply '{"id":"$context.connectionId"}'; }
 route all {

@@ -386,7 +386,7 @@ alice recv route 2
 --- api
 on room_create { reply create; }
 on member_join { reply 'hook 1'; if ($room = x) { join $connection.none; reply never; } reply 'hook 2'; }
-on member_leave { set $room ''; reply never; }
+on member_leave { set $room $connection.none; reply never; }
 on room_empty { reply 'empty $room'; }
 route join { reply 'route 1'; join $request.body.r; reply 'route 2'; leave; reply 'route 3'; }
 --- ws
@@ -719,7 +719,7 @@ route $disconnect {
     delay 50ms;
     send room=watch 'two $connection.user';
     if ($connection.user = stop) { stop; }
-    if ($connection.user = fail) { set $room ''; }
+    if ($connection.user = fail) { set $room $connection.none; }
     send room=watch 'three $connection.user';
 }
 on room_empty { send room=watch 'empty $room'; }

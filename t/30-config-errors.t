@@ -2971,7 +2971,53 @@ location /ws { wschat chat; }
 --- nginx_t
 there is no api "chat": "wschat_api chat \{ \.\.\. \}" was expected before this in http_config:2$
 
-=== TEST 386: what is right is accepted
+=== TEST 386: a mistake in an included file
+--- http_config
+wschat_zone chat 1m;
+wschat_api chat { include $TEST_NGINX_SERVER_ROOT/html/routes.conf; }
+--- config
+location /ws { wschat chat; }
+--- user_files
+>>> routes.conf
+route ok { reply ok; }
+route x {
+    reply '{"a":}';
+}
+--- nginx_t
+the body is almost JSON: .* in \S+/html/routes\.conf:3$
+
+=== TEST 387: a mistake in steps that are included
+--- http_config
+wschat_zone chat 1m;
+wschat_api chat { route x { include $TEST_NGINX_SERVER_ROOT/html/steps.conf; } }
+--- config
+location /ws { wschat chat; }
+--- user_files
+>>> steps.conf
+reply ok;
+close 1;
+--- nginx_t
+needs a close code, .* in \S+/html/steps\.conf:2$
+
+=== TEST 388: a route that is given twice, once in an included file
+--- http_config
+wschat_zone chat 1m;
+wschat_api chat { include $TEST_NGINX_SERVER_ROOT/html/routes.conf; route x { stop; } }
+--- config
+location /ws { wschat chat; }
+--- user_files
+>>> routes.conf
+route x { reply x; }
+--- nginx_t
+route "x" is given twice in http_config:2$
+
+=== TEST 389: what is stored where nothing is kept is said, and is no mistake
+--- api
+route x { send room=r store x; }
+--- nginx_t_ok
+"store" in api:1 keeps nothing: "history N;" was expected
+
+=== TEST 390: what is right is accepted
 --- http_config
 proxy_cache_path $TEST_NGINX_SERVER_ROOT/cache keys_zone=other:1m;
 wschat_zone one 1m;

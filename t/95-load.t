@@ -17,6 +17,7 @@ use lib 't/lib';
 use List::Util qw(min max);
 use Test::More;
 use JSON::PP ();
+use POSIX ();
 use Time::HiRes qw(time sleep);
 
 use WSNginx;
@@ -180,14 +181,19 @@ sub say {
         return;
     }
 
-    my $action = rand() < 0.25 ? 'log' : 'say';
-
-    $c->{waits} = "$c->{user}." . ++$serial;
     $c->{again} = time + 5 * $scale;
-    $count{sent}++;
 
-    $fleet->text($c, qq({"action":"$action","r":"$c->{room}","m":)
-                     . qq("$c->{waits}"}));
+    # several at once, or workers would mostly wait for us
+
+    for (1 .. 1 + rand 4) {
+        my $action = rand() < 0.4 ? 'log' : 'say';
+
+        $c->{waits} = "$c->{user}." . ++$serial;
+        $count{sent}++;
+
+        $fleet->text($c, qq({"action":"$action","r":"$c->{room}","m":)
+                         . qq("$c->{waits}"}));
+    }
 }
 
 
@@ -260,14 +266,26 @@ my ($killed, $reloaded) = (0, 0);
 my @old;
 
 for my $i (1 .. $kills) {
-    run(0.3 + rand 1.2);
-
     my @pids = $nginx->workers('all');
+    my $pid = $pids[rand @pids];
+    my $after = 0.3 + rand 1.2;
 
-    kill 'KILL', $pids[rand @pids] and $killed++;
+    # by another process: this one would kill when it has nothing to read,
+    # and so the workers nothing to do
+
+    my $killer = fork // die "fork: $!\n";
+
+    if ($killer == 0) {
+        sleep $after;
+        POSIX::_exit(kill('KILL', $pid) ? 0 : 1);
+    }
+
+    run($after + 0.2);
+
+    waitpid $killer, 0;
+    $killed++ if $? == 0;
 
     if ($i % 2 == 0) {
-        run(rand 0.5);
         push @old, $nginx->reload;
         $reloaded++;
     }

@@ -1402,8 +1402,8 @@ ngx_wschat_run_render(ngx_wschat_run_t *run, ngx_wschat_template_t *tpl,
                                      "the text would be longer than max_body");
     }
 
-    body->data = b->start;
     body->len = ngx_wschat_buf_len(b);
+    body->data = body->len ? b->start : (u_char *) "";
 
     return rc;
 }
@@ -1604,7 +1604,9 @@ ngx_wschat_run_copy(ngx_wschat_run_t *run, ngx_str_t *dst, ngx_str_t *src)
         return NGX_ERROR;
     }
 
-    ngx_memcpy(p, src->data, src->len);
+    if (src->len) {
+        ngx_memcpy(p, src->data, src->len);
+    }
 
     dst->data = p;
     dst->len = src->len;

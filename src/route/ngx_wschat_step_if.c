@@ -449,7 +449,8 @@ ngx_wschat_if_compare(ngx_wschat_run_t *run, ngx_wschat_if_t *cond)
 #endif
 
     return (left.len == right.len
-            && ngx_memcmp(left.data, right.data, left.len) == 0)
+            && (left.len == 0
+                || ngx_memcmp(left.data, right.data, left.len) == 0))
            ? NGX_OK : NGX_DECLINED;
 }
 

@@ -78,6 +78,9 @@ ngx_wschat_drain_begin(ngx_event_t *ev)
         return;
     }
 
+    /* nginx looks the descriptor up when it is in a table of them */
+
+    c->fd = 0;
     ngx_free_connection(c);
     c->fd = (ngx_socket_t) -1;
 

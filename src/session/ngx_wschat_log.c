@@ -74,11 +74,7 @@ ngx_wschat_log_client(ngx_wschat_session_t *s, ngx_http_request_t *r,
     lens[1] = h ? ngx_wschat_log_text(p, &h->value) : 0;
     p += lens[1];
 
-#if (NGX_HTTP_GZIP || NGX_HTTP_HEADERS)
     h = r->headers_in.referer;
-#else
-    h = NULL;
-#endif
     lens[2] = h ? ngx_wschat_log_text(p, &h->value) : 0;
     p += lens[2];
 

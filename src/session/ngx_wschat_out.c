@@ -123,13 +123,13 @@ ngx_wschat_out_replace(ngx_wschat_session_t *s, ngx_wschat_frame_t *frame)
     q = s->out;
 
     if (q->n == 0 || (q->n == 1 && q->offset)) {
-        return NGX_OK;
+        return ngx_wschat_out_push(s, frame);
     }
 
     last = &q->frames[(q->head + q->n - 1) & (q->size - 1)];
 
     if ((*last)->start[0] != frame->start[0]) {
-        return NGX_OK;
+        return ngx_wschat_out_push(s, frame);
     }
 
     q->bytes -= (*last)->len;

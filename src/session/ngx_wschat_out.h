@@ -45,8 +45,8 @@ ngx_int_t ngx_wschat_out_push(ngx_wschat_session_t *s,
     ngx_wschat_frame_t *frame);
 
 /*
- * Puts the frame in the place of the last one, if that has the same opcode
- * and is not being written; otherwise forgets it.  NGX_OK in any case.
+ * The same, but if the last frame has the same opcode, and is not being
+ * written, the new one takes its place.
  */
 ngx_int_t ngx_wschat_out_replace(ngx_wschat_session_t *s,
     ngx_wschat_frame_t *frame);

@@ -13,7 +13,6 @@
 #include "ngx_wschat_drain.h"
 #include "ngx_wschat_log.h"
 #include "ngx_wschat_wheel.h"
-#include "ngx_wschat_hub.h"
 #include "ngx_wschat_id.h"
 #include "route/ngx_wschat_api.h"
 #include "ws/ngx_wschat_frame.h"
@@ -137,7 +136,11 @@ ngx_wschat_session_create(ngx_connection_t *c, ngx_wschat_api_t *api,
 
     s->connection = c;
     s->api = api;
-    s->connected = ngx_wschat_now() - (ngx_current_msec - c->start_time);
+    /* not that of the TCP connection, which may have had requests before */
+
+    c->start_time = ngx_current_msec;
+
+    s->connected = ngx_wschat_now();
     s->last_active = ngx_wschat_session_now();
     s->last_read = s->last_active;
     s->close_code = NGX_WSCHAT_CLOSE_ABNORMAL;
@@ -864,13 +867,19 @@ ngx_wschat_session_close(ngx_wschat_session_t *s, ngx_uint_t code,
     in = s->in ? s->in : ngx_wschat_session_in(s);
 
     if (in) {
-        ngx_memcpy(in->reason, reason->data, len);
         in->reason_len = len;
+
+        if (len) {
+            ngx_memcpy(in->reason, reason->data, len);
+        }
     }
 
     payload[0] = (u_char) (code >> 8);
     payload[1] = (u_char) code;
-    ngx_memcpy(payload + 2, reason->data, len);
+
+    if (len) {
+        ngx_memcpy(payload + 2, reason->data, len);
+    }
 
     len += 2;
 
@@ -1021,6 +1030,15 @@ ngx_wschat_session_flush(ngx_wschat_session_t *s)
 
         s->half_closed = 1;
 
+#if (NGX_SSL)
+
+        if (s->connection->ssl) {
+            ngx_wschat_session_end(s);
+            return;
+        }
+
+#endif
+
         if (ngx_shutdown_socket(s->connection->fd, NGX_WRITE_SHUTDOWN) == -1) {
             ngx_connection_error(s->connection, ngx_socket_errno,
                                  ngx_shutdown_socket_n " failed");
@@ -1071,7 +1089,6 @@ ngx_wschat_session_end(ngx_wschat_session_t *s)
 
     ngx_wschat_session_handlers->ended(s, &end);
 
-    ngx_wschat_hub_drop(s);
     ngx_wschat_out_free(s);
     ngx_wschat_session_in_free(s);
     ngx_wschat_log_client_free(s);

@@ -95,8 +95,8 @@ typedef struct {
                                    size_t len);
 
     /*
-     * An accepted session has ended and will be freed after the call; its
-     * memberships and attributes are still there.
+     * An accepted session has ended and will be freed after the call, which
+     * has to take it out of the hub and to free its attributes.
      */
     void                (*ended)(ngx_wschat_session_t *s,
                                  ngx_wschat_end_t *end);
@@ -177,7 +177,8 @@ ngx_wschat_session_t *ngx_wschat_session_next(ngx_uint_t *at);
 
 /*
  * Queues a frame to the client; takes a reference of its own.  The socket is
- * written at the end of this turn of the event loop.
+ * written at the end of this turn of the event loop, or when the queue is full.
+ * Sessions do not end in it.
  *
  *     NGX_OK        queued
  *     NGX_DECLINED  dropped: an ephemeral message, and the queue is half full

@@ -100,7 +100,10 @@ struct ngx_wschat_op_s {
     unsigned              accepted:1;          /* connect: $connect is over */
 
     unsigned              last:1;              /* leave: nobody else of this
-                                                  worker is in the room */
+                                                  worker is in the room, as
+                                                  things stand at the call; a
+                                                  store that answers later
+                                                  has to look again then */
 
     ngx_wschat_message_t  message;             /* publish; post: body */
     ssize_t               late_at;             /* publish: where in the body

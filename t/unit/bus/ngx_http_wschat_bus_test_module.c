@@ -14,6 +14,9 @@
 
 
 #include "ngx_wschat_bus.c"
+#include "ngx_wschat_bus_slot.c"
+#include "ngx_wschat_bus_writer.c"
+#include "ngx_wschat_bus_reader.c"
 #include <ngx_http.h>
 #include <sys/resource.h>
 
@@ -776,9 +779,10 @@ bus_test_corrupt(void)
     }
 
     rec.len = 0xffffff00;
-    ngx_memcpy(ngx_wschat_bus_at(b, b->slot, b->pos - 32), &rec, 16);
+    ngx_memcpy(ngx_wschat_bus_at(b, b->slot, ngx_wschat_bus_writer.pos - 32),
+               &rec, 16);
 
-    ngx_wschat_bus_ring(~(uint64_t) 0);
+    ngx_wschat_bus_wake(~(uint64_t) 0);
 }
 
 
@@ -788,14 +792,16 @@ static void
 bus_test_die_writing(void)
 {
     size_t             n;
+    uint64_t           pos;
     ngx_wschat_bus_t  *b;
 
     b = &ngx_wschat_bus;
+    pos = ngx_wschat_bus_writer.pos;
 
-    b->shm->rings[b->slot].reserve = b->pos + b->ring / 4 * 3;
+    b->shm->rings[b->slot].reserve = pos + b->ring / 4 * 3;
 
     for (n = 0; n < b->ring / 4 * 3; n += 16) {
-        ngx_memset(ngx_wschat_bus_at(b, b->slot, b->pos + n), 0xff, 16);
+        ngx_memset(ngx_wschat_bus_at(b, b->slot, pos + n), 0xff, 16);
     }
 
     (void) kill(ngx_pid, SIGKILL);
