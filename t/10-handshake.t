@@ -502,7 +502,7 @@ alice recv-pong x
 
 === TEST 28: limit_conn counts handshakes that wait
 --- api
-route $connect { send all '{"waits":true}'; delay 700ms; }
+route $connect { send all '{"waits":true}'; delay 1s; }
 --- http_config
 limit_conn_zone $binary_remote_addr zone=conn:1m;
 --- config
@@ -622,7 +622,7 @@ spy recv-none
 route $connect {
     if ($request.querystring.spy) { stop; }
     send all '{"id":"$context.connectionId"}';
-    delay 600ms;
+    delay 900ms;
 }
 --- ws eval
 my $ask = ::ask($::upgrade . $::version . $::key);
@@ -718,13 +718,13 @@ alice recv-none
 route $connect {
     join r;
     reply '{"first":true}';
-    delay 500ms;
+    if ($request.querystring.wait) { delay 1s; }
     reply '{"last":true}';
 }
 route say { send room=r '{"say":"$request.body.say"}'; }
 on member_join { send room=r except=self '{"joined":true}'; }
 --- ws eval
-my $ask = ::ask($::upgrade . $::version . $::key);
+my $ask = ::ask($::upgrade . $::version . $::key, 'GET /ws?wait=1 HTTP/1.1');
 <<"END"
 bob connect /ws
 bob recv {"first":true}

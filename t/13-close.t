@@ -336,9 +336,10 @@ spy recv-esc {"reason":"${r*119}\xf0\x9f\x91\x8d"}
 === TEST 18: our close: what the client answers makes no difference
 --- api
 close_timeout 60s;
+route $connect { if ($request.querystring.spy) { join spies; } }
 route a { close 4001 'mine'; }
 route $disconnect {
-    send all '{"code":"$context.disconnectStatusCode","reason":"$context.disconnectReason"}';
+    send room=spies '{"code":"$context.disconnectStatusCode","reason":"$context.disconnectReason"}';
 }
 --- ws eval
 "spy connect /ws?spy=1\n"
@@ -464,37 +465,29 @@ spy recv-none 0.05
 
 === TEST 25: idle, and for too long
 --- api
-idle_timeout 800ms;
-route $disconnect {
-    send all '{"code":"$context.disconnectStatusCode","reason":"$context.disconnectReason"}';
-}
+idle_timeout 400ms;
+route $connect { join r; }
 --- http_config
+log_format ws 'ws|$wschat_api|$wschat_close_code|$wschat_close_reason|end';
 wschat_api long {
-    max_duration 800ms;
-    idle_timeout 0;
-    route $disconnect {
-        send all '{"code":"$context.disconnectStatusCode","reason":"$context.disconnectReason"}';
-    }
+    max_duration 400ms;
+    route $connect { join r; }
 }
 --- config
-location /ws { wschat chat; }
-location /long { wschat long; }
+location /ws { access_log $TEST_NGINX_SERVER_ROOT/logs/access.log ws; wschat chat; }
+location /long { access_log $TEST_NGINX_SERVER_ROOT/logs/access.log ws; wschat long; }
+location = /status { wschat_status; }
 --- ws
 alice connect /ws
-sleep 0.1
-spy connect /ws
+bob connect /long
 alice recv-close 1001 Going away
 alice recv-eof
-spy recv {"code":1001,"reason":"Going away"}
-# which was activity
-spy recv-close 1001 Going away
-alice connect /long
-sleep 0.1
-spy connect /long
-alice recv-close 1001 Going away
-alice recv-eof
-spy recv {"code":1001,"reason":"Going away"}
-spy recv-close 1001 Going away
+bob recv-close 1001 Going away
+bob recv-eof
+# nobody can be there to be told, so the log is asked
+access-log ^ws\|chat\|1001\|Going away\|end$
+access-log ^ws\|long\|1001\|Going away\|end$
+until http GET /status => 200 "connections":0,"rooms":0,
 
 === TEST 26: there is exactly one $disconnect for each of many
 --- api

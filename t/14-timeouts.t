@@ -188,30 +188,31 @@ bob recv {}
 --- api
 max_duration 1s;
 route echo { reply '{}'; }
-route $disconnect {
-    send all '{"code":"$context.disconnectStatusCode","reason":"$context.disconnectReason"}';
-}
+--- http_config
+log_format ws 'ws|$wschat_close_code|$wschat_close_reason|$wschat_messages_in|end';
+--- config
+location /ws { access_log $TEST_NGINX_SERVER_ROOT/logs/access.log ws; wschat chat; }
 --- ws
 mark a
 alice connect /ws
 bob connect /ws
-pause 0.3
-carol connect /ws
+pause 0.4
 bob send {"action":"echo"}
 bob recv {}
 bob ping
 bob recv-pong
 alice recv-close 1001 Going away
-after a 1.0
-bob recv-until-close 1001 Going away
-carol recv {"code":1001,"reason":"Going away"}
-carol recv {"code":1001,"reason":"Going away"}
-carol recv-close 1001 Going away
+after a 1
+bob recv-close 1001 Going away
+alice recv-eof
+bob recv-eof
+access-log ^ws\|1001\|Going away\|0\|end$
+access-log ^ws\|1001\|Going away\|1\|end$
 
 === TEST 6: ping_interval: one that answers stays
 --- api
 ping_interval 300ms;
-pong_timeout 300ms;
+pong_timeout 1s;
 route echo { reply '{}'; }
 --- ws
 mark a
@@ -314,7 +315,7 @@ spy recv {}
 
 === TEST 10: read_timeout: dripping does not help
 --- api
-read_timeout 600ms;
+read_timeout 1s;
 --- ws
 alice connect /ws
 bob connect /ws
@@ -331,12 +332,12 @@ pause 0.2
 alice frame op=0,fin=0 x
 bob send-raw 61
 carol ping
-pause 0.15
+pause 0.2
 alice frame op=0,fin=0 x
 bob send-raw 61
 carol ping
 alice recv-eof
-after a 0.6
+after a 1
 bob recv-eof
 carol recv-pong
 carol recv-pong
@@ -431,8 +432,8 @@ alice recv-ping
 === TEST 14: a pong that waits behind a delayed message counts
 --- api
 ping_interval 300ms;
-pong_timeout 500ms;
-route slow { delay 1s; reply '{"slow":true}'; }
+pong_timeout 800ms;
+route slow { delay 1300ms; reply '{"slow":true}'; }
 --- ws
 alice connect /ws
 alice recv-ping
@@ -470,7 +471,7 @@ after a 0.5
 
 === TEST 17: send_timeout: a client that does not read for so long goes
 --- api
-send_timeout 700ms;
+send_timeout 1s;
 max_body 1m;
 send_queue 8m;
 route fill { reply '$request.body.y$request.body.y$request.body.y$request.body.y$request.body.y$request.body.y$request.body.y$request.body.y'; }
@@ -492,8 +493,8 @@ bob send {"action":"fill","y":"\${y*50000}"}
 pause 0.4
 bob recv \${y*400000}
 spy recv {"code":1006}
-after a 0.7
-log client does not read: nothing was written for 700 ms
+after a 1
+log client does not read: nothing was written for 1000 ms
 bob ping x
 bob recv-pong x
 END

@@ -273,7 +273,7 @@ spy recv-none 0.05
 --- api
 close_timeout 60s;
 route $connect { reply '{"id":"$context.connectionId"}'; }
-route slow { delay 400ms; reply '{"too":"late"}'; }
+route slow { delay 900ms; reply '{"too":"late"}'; }
 route $disconnect { send all '{"code":"$context.disconnectStatusCode"}'; }
 --- ws
 spy connect /ws

@@ -56,7 +56,7 @@ route x {
 
 === TEST 7: directive of nginx in an api
 --- api
-root /tmp;
+root html;
 --- nginx_t
 "root" directive is not allowed here in api:1$
 
@@ -2776,7 +2776,7 @@ in http_config:1$
 
 === TEST 367: zone of another module
 --- http_config
-proxy_cache_path /tmp/x keys_zone=chat:1m;
+proxy_cache_path $TEST_NGINX_SERVER_ROOT/cache keys_zone=chat:1m;
 wschat_zone chat 1m;
 wschat_api chat { }
 --- config

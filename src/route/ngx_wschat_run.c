@@ -1364,7 +1364,7 @@ ngx_wschat_run_hurry(void)
 static void
 ngx_wschat_run_timer_handler(ngx_event_t *ev)
 {
-    ngx_wschat_run_t *run = ev->data;
+    ngx_wschat_run_t  *run = ev->data;
 
     ngx_queue_remove(&run->waiting);
 

@@ -24,15 +24,20 @@ sub new {
 
 
 # add(PATH, text => sub ($client, $text) [, anything else]): the client, a hash
-# for the caller's use, too; undef if the server does not want it.  When it
-# has ended: "close", the code and reason of the close frame that has come, or
+# for the caller's use, too; undef if the server does not want it, and why is
+# in $fleet->{answer}: the status or what else there was.  When it has ended: "close", the code and reason of the close frame that has come, or
 # '', and "closed", when; and "eof", when.
 
 sub add {
     my ($self, $path, %arg) = @_;
 
     my $ws = WSClient->new(host => '127.0.0.1', port => $self->{port},
-                           timeout => $self->{timeout}) or return;
+                           timeout => $self->{timeout});
+
+    if (!$ws) {
+        $self->{answer} = $@;
+        return;
+    }
 
     $self->{answer} = $ws->handshake($path);
 

@@ -646,6 +646,8 @@ test_call(void)
 
     prepare(&op, pool);
     slot = 1;
+    ngx_current_msec = 1000007;
+
     is(ngx_wschat_call(&op, NGX_WSCHAT_CALL_POST), NGX_OK, "post here");
     is_str(session_text, "hello", "was sent");
     is(session.last_active, 1000007, "and is activity");
